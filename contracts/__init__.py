@@ -1,0 +1,1 @@
+"""What travels between services: frozen structs and names, versioned, without I/O."""

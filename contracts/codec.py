@@ -1,0 +1,86 @@
+"""Type name <-> struct, and batches <-> bytes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from contracts import dispatch, user_events
+from contracts.envelope import Event
+
+TYPES: dict[str, type[msgspec.Struct]] = {
+    user_events.USER_REGISTERED: user_events.UserRegistered,
+    user_events.USER_CHANGED: user_events.UserChanged,
+    user_events.USER_DELETED: user_events.UserDeleted,
+    user_events.USER_RESTORED: user_events.UserRestored,
+    user_events.USER_ERASED: user_events.UserErased,
+    dispatch.DISPATCH_REQUESTED: dispatch.DispatchRequested,
+    dispatch.DELIVERY_ACCEPTED: dispatch.DeliveryAccepted,
+    dispatch.DELIVERY_REFUSED: dispatch.DeliveryRefused,
+    dispatch.DELIVERY_DEFERRED: dispatch.DeliveryDeferred,
+    dispatch.DELIVERY_UNKNOWN: dispatch.DeliveryUnknown,
+    dispatch.DELIVERY_SUPPRESSED: dispatch.DeliverySuppressed,
+    dispatch.DELIVERY_RETURNED: dispatch.DeliveryReturned,
+}
+
+
+class UnknownTypeError(Exception):
+    """A message names a type that no contract describes."""
+
+    def __init__(self, type_name: str) -> None:
+        super().__init__(f"no contract describes the type {type_name!r}")
+        self.type_name = type_name
+
+
+class MalformedError(Exception):
+    """A message's body is not what its type promises."""
+
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[str, msgspec.json.Decoder[list[Event[Any]]]] = {
+    name: msgspec.json.Decoder(list[Event[struct]])  # type: ignore[valid-type]
+    for name, struct in TYPES.items()
+}
+_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def encode(events: Sequence[Event[Any]]) -> bytes:
+    """Return the batch as the body of one message: a JSON array."""
+    return _encoder.encode(events)
+
+
+def encode_items(events: Sequence[Event[Any]]) -> bytes:
+    """Return the events joined by commas, without brackets: the form kept in an outbox row."""
+    return _encoder.encode(events)[1:-1]
+
+
+def decode(type_name: str, body: bytes) -> list[Event[Any]]:
+    """Return the events of one batch, all of the type ``type_name``.
+
+    Raises:
+        UnknownTypeError: no contract describes the type.
+        MalformedError: the body is not JSON, not a batch, or an item does not fit its contract.
+    """
+    decoder = _decoders.get(type_name)
+    if decoder is None:
+        raise UnknownTypeError(type_name)
+    try:
+        events = decoder.decode(body)
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise MalformedError(f"{type_name}: {error}") from error
+    for item in events:
+        if item.type != type_name:
+            raise MalformedError(f"{type_name}: the batch holds an event of type {item.type!r}")
+    return events
+
+
+def split(body: bytes) -> list[bytes]:
+    """Return each item of a batch as a batch of its own, so that one bad item fails alone.
+
+    Raises:
+        MalformedError: the body is not a JSON array at all.
+    """
+    try:
+        return [b"[" + bytes(item) + b"]" for item in _items.decode(body)]
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
+        raise MalformedError(str(error)) from error

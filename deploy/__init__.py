@@ -1,0 +1,1 @@
+"""Everything that runs the services somewhere: servers, containers, demo."""

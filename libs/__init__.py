@@ -1,0 +1,1 @@
+"""Our own building blocks, reusable, knowing no service and no contract."""

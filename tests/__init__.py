@@ -1,0 +1,1 @@
+"""Tests, from one function to the whole system under fire."""
