@@ -64,7 +64,7 @@ def dead_queue(source: str) -> Queue:
         name=f"{source}.dead",
         exchange=DEAD,
         routing_keys=(source,),
-        arguments={"x-queue-type": "quorum"},
+        arguments={"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
     )
 
 

@@ -1,0 +1,42 @@
+"""Identifiers: time-ordered ones for new things, lasting ones for occurrences."""
+
+import os
+import re
+import time
+from datetime import date
+from uuid import UUID, uuid5
+
+_OCCURRENCES = UUID("6f2c1a0e-6f0b-5d0a-9a53-0d8c3f1b7e21")
+_KEY = re.compile(r"(\d{4}-\d{2}-\d{2})/([0-9a-f-]{36})/([a-z][a-z0-9_]*)")
+
+
+def new_id() -> UUID:
+    """Return a new UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    random = int.from_bytes(os.urandom(10), "big")
+    value = (milliseconds & (1 << 48) - 1) << 80 | random
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return UUID(int=value)
+
+
+def occurrence_key(local_day: date, person_id: UUID, kind: str) -> str:
+    """Return the name an occurrence bears for ever: ``2026-06-14/<person>/<kind>``."""
+    return f"{local_day.isoformat()}/{person_id}/{kind}"
+
+
+def parse_occurrence_key(key: str) -> tuple[date, UUID, str]:
+    """Return the local day, the person and the kind that ``key`` names.
+
+    Raises:
+        ValueError: ``key`` is not an occurrence key.
+    """
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise ValueError(f"not an occurrence key: {key!r}")
+    return date.fromisoformat(match[1]), UUID(match[2]), match[3]
+
+
+def occurrence_uuid(key: str) -> UUID:
+    """Return the UUIDv5 of an occurrence key: a provider's idempotency key, a Message-ID."""
+    return uuid5(_OCCURRENCES, key)

@@ -1,0 +1,1 @@
+"""The outbox's tables: every publishing service applies them before its own."""

@@ -1,0 +1,53 @@
+"""Opens connection pools with the limits every service needs."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import asyncpg
+
+from libs.postgres.types import Pool
+from libs.resilience import connecting
+
+
+@contextlib.asynccontextmanager
+async def open_pool(
+    url: str, *, name: str, size: int = 8, statement_timeout_s: float = 30.0
+) -> AsyncIterator[Pool]:
+    """Yield a pool of at most ``size`` connections, waiting for a server that is not up yet.
+
+    The server ends any statement after ``statement_timeout_s`` and any transaction left idle for
+    as long; the client gives up two seconds later. ``jit`` is off: its bad guesses cost more than
+    it ever gains on our statements.
+    """
+    pool: Pool = await connecting(
+        lambda: asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            timeout=5,
+            command_timeout=statement_timeout_s + 2,
+            server_settings={
+                "application_name": name,
+                "jit": "off",
+                "statement_timeout": f"{int(statement_timeout_s * 1000)}",
+                "lock_timeout": f"{int(statement_timeout_s * 1000)}",
+                "idle_in_transaction_session_timeout": f"{int(statement_timeout_s * 1000)}",
+                "timezone": "UTC",
+            },
+        ),
+        to="postgresql",
+    )
+    try:
+        yield pool
+    finally:
+        await close(pool)
+
+
+async def close(pool: Pool, *, timeout_s: float = 5.0) -> None:
+    """Close ``pool``; connections still busy after ``timeout_s`` are cut."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()

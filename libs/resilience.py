@@ -1,0 +1,133 @@
+"""The retry policy and the circuit breaker: in one place, for everyone."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import TypeVar
+
+import aio_pika.exceptions
+import asyncpg
+import tenacity
+from purgatory import AsyncCircuitBreakerFactory
+from purgatory.domain.model import OpenedState
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+FIRST_DELAY_S = 2.0
+LONGEST_DELAY_S = 3600.0
+JITTER = 0.25
+"""A delay is drawn from [1 - JITTER, 1] times its nominal length, so that a herd spreads."""
+
+_GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.ConnectionDoesNotExistError,
+    aio_pika.exceptions.AMQPConnectionError,
+)
+
+
+def retry_delay_s(attempt: int, *, random: Random) -> float:
+    """Return how long to wait after the ``attempt``-th failure: 2, 4, 8, 16, 32 … 3600 s, jittered.
+
+    ``attempt`` counts from 1. The result is in calendar seconds.
+    """
+    nominal_s = min(FIRST_DELAY_S * 2.0 ** min(attempt - 1, 30), LONGEST_DELAY_S)
+    return nominal_s * (1 - JITTER * random.random())
+
+
+async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
+    """Call ``connect`` until it succeeds; a server that is not up yet is waited for, and logged.
+
+    What waiting cannot mend (a wrong password, a missing database) is raised at once.
+    """
+    policy = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(_worth_waiting),
+        wait=tenacity.wait_random_exponential(multiplier=0.2, max=5),
+        stop=tenacity.stop_never,
+        before_sleep=lambda state: logger.warning(
+            "connection.awaited", extra={"to": to, "attempt": state.attempt_number}
+        ),
+    )
+    return await policy(connect)
+
+
+def _worth_waiting(error: BaseException) -> bool:
+    refused = isinstance(error, aio_pika.exceptions.ProbableAuthenticationError)
+    return isinstance(error, _GONE) and not refused
+
+
+class CircuitOpenError(Exception):
+    """The breaker is open: nothing is sent until it lets a probe through."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the breaker of {name} is open")
+        self.name = name
+
+
+class Guard:
+    """A circuit breaker around one dependency.
+
+    Opens after ``threshold`` failures in a row; after ``reset_after_s`` a single probe decides
+    whether it closes. Exceptions of the types in ``ignore`` are no failures; neither is a
+    cancellation.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        threshold: int = 5,
+        reset_after_s: float = 30.0,
+        ignore: tuple[type[BaseException], ...] = (),
+    ) -> None:
+        self.name = name
+        self._probe = asyncio.Lock()
+        self._state = "closed"
+        self._factory = AsyncCircuitBreakerFactory(
+            default_threshold=threshold,
+            default_ttl=reset_after_s,
+            exclude=[asyncio.CancelledError, *ignore],
+        )
+
+    @property
+    def state(self) -> str:
+        """``closed``, ``opened`` or ``half-opened``, as of the last call."""
+        return self._state
+
+    async def is_open(self) -> bool:
+        """Tell whether a call now would be refused."""
+        breaker = await self._factory.get_breaker(self.name)
+        self._state = breaker.context.state
+        return self._state == "opened" or (self._state == "half-opened" and self._probe.locked())
+
+    async def run(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what ``call`` returns.
+
+        Raises:
+            CircuitOpenError: the breaker is open, or half open and probing already.
+        """
+        breaker = await self._factory.get_breaker(self.name)
+        if breaker.context.state == "closed":
+            return await self._guarded(call)
+        # Half open, purgatory would let everyone through at once: one probe is enough.
+        if self._probe.locked():
+            raise CircuitOpenError(self.name)
+        async with self._probe:
+            return await self._guarded(call)
+
+    async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T:
+        breaker = await self._factory.get_breaker(self.name)
+        try:
+            async with breaker:
+                return await call()
+        except OpenedState as error:
+            # purgatory raises one and the same instance; its traceback would grow for ever.
+            error.__traceback__ = None
+            raise CircuitOpenError(self.name) from None
+        finally:
+            self._state = breaker.context.state
