@@ -53,7 +53,11 @@ async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
             "connection.awaited", extra={"to": to, "attempt": state.attempt_number}
         ),
     )
-    return await policy(connect)
+
+    async def attempt() -> T:
+        return await connect()
+
+    return await policy(attempt)
 
 
 def _worth_waiting(error: BaseException) -> bool:
