@@ -1,0 +1,1 @@
+"""How a process starts, works in loops, says how it is, and drains."""

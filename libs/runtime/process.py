@@ -1,0 +1,74 @@
+"""One command from its first line to its exit status."""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, NoReturn
+
+import uvloop
+
+from libs.clock import ClockSpecError
+from libs.runtime.stopping import Stopping, set_current
+from libs.settings import SettingsError
+
+logger = logging.getLogger(__name__)
+
+FAILED: Final = 1
+"""Exit status after an error, or when work was cut off because draining took too long."""
+MISTAKEN: Final = 2
+"""Exit status when the process was started wrongly: settings, arguments, migrations, a port."""
+
+Main = Callable[[], Coroutine[Any, Any, None]]
+
+
+class StartupError(Exception):
+    """The process cannot start until an operator does what the text says."""
+
+
+class DrainTimeoutError(Exception):
+    """Work that was taken did not end in time and was cut off."""
+
+    def __init__(self, names: list[str], timeout_s: float) -> None:
+        super().__init__(f"still at work after {timeout_s:g} s: {', '.join(names)}")
+        self.names = names
+
+
+def run_process(main: Main) -> NoReturn:
+    """Run ``main`` under uvloop and leave with its exit status: 0, ``FAILED`` or ``MISTAKEN``.
+
+    The first SIGTERM or SIGINT begins to drain (``current_stopping``); before ``supervise`` runs
+    it ends the start. A second one cuts everything off. A wrong start is told in one clear text.
+    """
+    try:
+        status = uvloop.run(_run_until_drained(main))
+    except (SettingsError, StartupError, ClockSpecError) as error:
+        sys.stderr.write(f"{error}\n")
+        status = MISTAKEN
+    sys.exit(status)
+
+
+async def _run_until_drained(main: Main) -> int:
+    stopping = Stopping()
+    set_current(stopping)
+    task = asyncio.ensure_future(main())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, task, stopping, number.name)
+    try:
+        await task
+    except asyncio.CancelledError:
+        # Cancelled by the first signal the process had nothing to finish; by the second it had.
+        return FAILED if stopping.is_drained_by_someone or not stopping.is_set else 0
+    except DrainTimeoutError as error:
+        logger.error("process.cut_off", extra={"at_work": error.names})  # noqa: TRY400
+        return FAILED
+    return 0
+
+
+def _stop(task: "asyncio.Future[None]", stopping: Stopping, signal_name: str) -> None:
+    is_repeated = stopping.is_set
+    stopping.begin(signal_name)
+    logger.info("process.stopping", extra={"signal": signal_name, "at_once": is_repeated})
+    if is_repeated or not stopping.is_drained_by_someone:
+        task.cancel()

@@ -1,0 +1,188 @@
+"""The catalogue of metrics: each declared once, with its meaning and closed sets of labels."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final, Generic, TypeVar
+
+import msgspec
+import prometheus_client
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from libs.clock import monotonic_s
+
+FAST_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Buckets for what a caller waits for."""
+LONG_SECONDS: Final = (0.01, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 7200.0, 43200.0)
+"""Buckets for lateness and for whole passes."""
+OTHER: Final = "other"
+"""Stands in for a label value outside of its closed set."""
+MAX_NAMED_BY_CODE: Final = 200
+"""Values of a label whose set is fixed by code; more of them would be a leak of ids."""
+
+Labels = Sequence[str] | Mapping[str, Sequence[str]]
+"""Names alone (values fixed by code, such as loop names), or names with all their values."""
+
+Child = TypeVar(
+    "Child", prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram
+)
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One line of the catalogue. Empty label values mean: fixed by code."""
+
+    name: str
+    kind: str
+    meaning: str
+    labels: dict[str, tuple[str, ...]]
+
+
+class MetricDeclaredTwiceError(Exception):
+    """Two places own the same metric name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the metric {name} is declared twice")
+        self.name = name
+
+
+REGISTRY: Final = CollectorRegistry(auto_describe=False)
+METRICS: Final[dict[str, Metric]] = {}
+"""Every metric this process declares, by name."""
+
+ProcessCollector(registry=REGISTRY)
+
+
+class _Family(Generic[Child]):
+    """A metric with its children by label values, so that a hot path finds them by one look-up."""
+
+    def __init__(self, metric: Metric, parent: Child) -> None:
+        self._metric = metric
+        self._names = tuple(metric.labels)
+        self._parent: Child = parent
+        self._children: dict[tuple[str, ...], Child] = {}
+
+    def _child(self, labels: Mapping[str, str]) -> Child:
+        key = tuple([labels[name] for name in self._names])
+        if len(labels) != len(key):
+            raise ValueError(f"{self._metric.name} has the labels {self._names}")
+        child = self._children.get(key)
+        return child if child is not None else self._new_child(key)
+
+    def _new_child(self, key: tuple[str, ...]) -> Child:
+        closed = tuple(map(self._closed, self._names, key))
+        child: Child = self._parent.labels(*closed) if closed else self._parent
+        if len(self._children) < MAX_NAMED_BY_CODE:
+            self._children[key] = child
+        return child
+
+    def _closed(self, name: str, value: str) -> str:
+        allowed = self._metric.labels[name]
+        if not allowed:
+            return value if len(self._children) < MAX_NAMED_BY_CODE else OTHER
+        return value if value in allowed else OTHER
+
+
+class Counter(_Family[prometheus_client.Counter]):
+    """Counts what has happened since the process started."""
+
+    def add(self, amount: float = 1, **labels: str) -> None:
+        """Count ``amount`` more."""
+        self._child(labels).inc(amount)
+
+
+class Gauge(_Family[prometheus_client.Gauge]):
+    """Tells how much there is now."""
+
+    def set(self, value: float, **labels: str) -> None:
+        """Replace the value."""
+        self._child(labels).set(value)
+
+    def add(self, amount: float, **labels: str) -> None:
+        """Change the value by ``amount``, which may be negative."""
+        self._child(labels).inc(amount)
+
+
+class Histogram(_Family[prometheus_client.Histogram]):
+    """Counts observations by size."""
+
+    def observe(self, value: float, **labels: str) -> None:
+        """Count one observation."""
+        self._child(labels).observe(value)
+
+
+def declare_counter(name: str, meaning: str, labels: Labels = ()) -> Counter:
+    """Return a new counter; its name ends in ``_total``."""
+    if not name.endswith("_total"):
+        raise ValueError(f"the counter {name} must end in _total")
+    metric = _declare(name, "counter", meaning, labels)
+    return Counter(
+        metric, prometheus_client.Counter(name, meaning, [*metric.labels], registry=REGISTRY)
+    )
+
+
+def declare_gauge(name: str, meaning: str, labels: Labels = ()) -> Gauge:
+    """Return a new gauge; its name ends in the unit, if it has one."""
+    metric = _declare(name, "gauge", meaning, labels)
+    return Gauge(
+        metric, prometheus_client.Gauge(name, meaning, [*metric.labels], registry=REGISTRY)
+    )
+
+
+def declare_histogram(
+    name: str, meaning: str, labels: Labels = (), *, buckets: Sequence[float] = FAST_SECONDS
+) -> Histogram:
+    """Return a new histogram; its name ends in the unit."""
+    metric = _declare(name, "histogram", meaning, labels)
+    parent = prometheus_client.Histogram(
+        name, meaning, [*metric.labels], registry=REGISTRY, buckets=buckets
+    )
+    return Histogram(metric, parent)
+
+
+@contextmanager
+def timed(histogram: Histogram, **labels: str) -> Iterator[None]:
+    """Observe the real seconds the block takes, also when it fails."""
+    started_s = monotonic_s()
+    try:
+        yield
+    finally:
+        histogram.observe(monotonic_s() - started_s, **labels)
+
+
+def exposition() -> tuple[bytes, str]:
+    """Return all metrics in the text format, and its content type."""
+    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+
+
+def _declare(name: str, kind: str, meaning: str, labels: Labels) -> Metric:
+    if not _NAME.fullmatch(name) or not meaning:
+        raise ValueError(f"{name!r} must be snake_case of several words and have a meaning")
+    if name in METRICS:
+        raise MetricDeclaredTwiceError(name)
+    values = labels if isinstance(labels, Mapping) else dict.fromkeys(labels, ())
+    metric = Metric(name, kind, meaning, {k: tuple(v) for k, v in values.items()})
+    METRICS[name] = metric
+    return metric
+
+
+LOOP_STEP_SECONDS: Final = declare_histogram(
+    "jubilee_loop_step_seconds", "Time one step of a loop took.", ["loop"]
+)
+LOOP_FAILURES: Final = declare_counter(
+    "jubilee_loop_failures_total", "Steps of a loop that ended in an error.", ["loop"]
+)
+HTTP_SECONDS: Final = declare_histogram(
+    "jubilee_http_request_seconds",
+    "Time from a request's head to the end of its answer.",
+    {
+        "method": ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
+        "route": (),
+        "status": ("1xx", "2xx", "3xx", "4xx", "5xx", "gone"),
+    },
+)
+HTTP_UNDER_WAY: Final = declare_gauge(
+    "jubilee_http_requests_under_way", "Requests that have no complete answer yet."
+)
