@@ -12,6 +12,8 @@ import tenacity
 from purgatory import AsyncCircuitBreakerFactory
 from purgatory.domain.model import OpenedState
 
+from libs.clock import monotonic_s
+
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -92,6 +94,8 @@ class Guard:
         self.name = name
         self._probe = asyncio.Lock()
         self._state = "closed"
+        self._opened_at_s = 0.0
+        self._reset_after_s = reset_after_s
         self._factory = AsyncCircuitBreakerFactory(
             default_threshold=threshold,
             default_ttl=reset_after_s,
@@ -103,10 +107,10 @@ class Guard:
         """``closed``, ``opened`` or ``half-opened``, as of the last call."""
         return self._state
 
-    async def is_open(self) -> bool:
+    def is_open(self) -> bool:
         """Tell whether a call now would be refused."""
-        breaker = await self._factory.get_breaker(self.name)
-        self._state = breaker.context.state
+        if self._state == "opened" and monotonic_s() - self._opened_at_s >= self._reset_after_s:
+            return self._probe.locked()
         return self._state == "opened" or (self._state == "half-opened" and self._probe.locked())
 
     async def run(self, call: Callable[[], Awaitable[T]]) -> T:
@@ -134,4 +138,9 @@ class Guard:
             error.__traceback__ = None
             raise CircuitOpenError(self.name) from None
         finally:
-            self._state = breaker.context.state
+            self._note(breaker.context.state)
+
+    def _note(self, state: str) -> None:
+        if state == "opened" and self._state != "opened":
+            self._opened_at_s = monotonic_s()
+        self._state = state

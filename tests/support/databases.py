@@ -42,7 +42,7 @@ async def execute(server_url: str, *commands: str) -> None:
 
 @contextlib.asynccontextmanager
 async def fresh_database(server_url: str, *packages: str) -> AsyncIterator[str]:
-    """Yield the URL of a new database with the migrations of ``packages`` applied; drop it after."""
+    """Yield the URL of a new database with ``packages`` applied; drop it after."""
     template = await _template(server_url, packages)
     name = f"test_{uuid4().hex[:16]}"
     await execute(server_url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")

@@ -13,8 +13,9 @@ async def fresh_vhost(amqp_url: str, api_url: str) -> AsyncIterator[str]:
     """Yield the AMQP URL of a new virtual host; delete it after."""
     parts = urlsplit(amqp_url)
     name = f"test-{uuid4().hex[:16]}"
-    auth = aiohttp.BasicAuth(parts.username or "guest", parts.password or "guest")
-    async with aiohttp.ClientSession(auth=auth, raise_for_status=True) as session:
+    auth = aiohttp.encode_basic_auth(parts.username or "guest", parts.password or "guest")
+    headers = {"Authorization": auth}
+    async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as session:
         target = f"{api_url.rstrip('/')}/vhosts/{name}"
         async with session.put(target):
             pass

@@ -1,0 +1,1 @@
+"""Tests of functions alone: no network, no server, no waiting."""

@@ -1,0 +1,151 @@
+"""Publishing and consuming on the real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import aio_pika
+import pytest
+
+from contracts import topology
+from libs.broker import Delivery, PublishError, Reject
+from libs.broker.connection import Broker, open_broker
+from tests.support.vhosts import fresh_vhost
+
+KEY = "user.changed.v1"
+WORK = topology.PLANNER_USERS.name
+
+
+@pytest.fixture
+async def broker(amqp_url: str, amqp_api: str) -> AsyncIterator[Broker]:
+    async with (
+        fresh_vhost(amqp_url, amqp_api) as url,
+        open_broker(url, name="test") as opened,
+    ):
+        await opened.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
+        yield opened
+
+
+class Inbox:
+    """Collects what a consumer is handed."""
+
+    def __init__(self) -> None:
+        self.deliveries: asyncio.Queue[Delivery] = asyncio.Queue()
+
+    async def take(self, delivery: Delivery) -> None:
+        await self.deliveries.put(delivery)
+
+    async def next(self) -> Delivery:
+        async with asyncio.timeout(20):
+            return await self.deliveries.get()
+
+
+async def publish(broker: Broker, body: bytes, *, key: str = KEY) -> None:
+    await broker.publisher.publish(topology.EVENTS, key, body, items=1, message_id="m")
+
+
+async def test_a_message_reaches_every_bound_queue_with_its_type(broker: Broker) -> None:
+    inbox = Inbox()
+    await broker.consume(WORK, inbox.take)
+    await broker.consume(topology.DISPATCHER_USERS.name, inbox.take)
+    await publish(broker, b"[]")
+    taken = [await inbox.next(), await inbox.next()]
+    assert {delivery.queue for delivery in taken} == {WORK, topology.DISPATCHER_USERS.name}
+    assert {delivery.type_name for delivery in taken} == {KEY}
+
+
+async def test_an_unroutable_message_is_an_error(broker: Broker) -> None:
+    with pytest.raises(PublishError):
+        await publish(broker, b"[]", key="nobody.listens.v1")
+    await publish(broker, b"[]")
+
+
+async def test_a_missing_exchange_is_an_error_and_the_next_publish_works(broker: Broker) -> None:
+    with pytest.raises(PublishError):
+        await broker.publisher.publish("nowhere", KEY, b"[]", items=1, message_id="m")
+    await publish(broker, b"[]")
+
+
+async def test_ec_q_019_a_message_whose_handler_fails_comes_back(broker: Broker) -> None:
+    inbox = Inbox()
+
+    async def fail_once(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        if not delivery.is_redelivered:
+            raise ValueError("the database went away")
+
+    await broker.consume(WORK, fail_once)
+    await publish(broker, b"[]")
+    assert [(await inbox.next()).is_redelivered for _ in range(2)] == [False, True]
+
+
+async def test_ec_q_021_a_rejected_message_waits_in_the_dead_letter_queue(broker: Broker) -> None:
+    inbox = Inbox()
+
+    async def reject(delivery: Delivery) -> None:
+        raise Reject(delivery.type_name)
+
+    await broker.consume(WORK, reject)
+    await broker.consume(f"{WORK}.dead", inbox.take)
+    await publish(broker, b"poison")
+    dead = await inbox.next()
+    assert (dead.body, dead.dead_reason, dead.type_name) == (b"poison", "rejected", KEY)
+
+
+async def test_ec_q_029_a_dead_letter_can_be_sent_back_to_its_queue(broker: Broker) -> None:
+    inbox = Inbox()
+    await broker.consume(WORK, inbox.take)
+    await broker.publisher.publish("", WORK, b"[]", items=1, message_id="m", type_name=KEY)
+    assert (await inbox.next()).type_name == KEY
+
+
+async def test_ec_q_026_no_more_than_the_prefetch_is_in_hand(broker: Broker) -> None:
+    inbox, release = Inbox(), asyncio.Event()
+
+    async def hold(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        await release.wait()
+
+    for _ in range(5):
+        await publish(broker, b"[]")
+    await broker.consume(WORK, hold, prefetch=2)
+    await inbox.next()
+    await inbox.next()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(inbox.deliveries.get(), 0.3)
+    release.set()
+    for _ in range(3):
+        await inbox.next()
+
+
+async def test_draining_waits_for_what_is_in_hand(broker: Broker) -> None:
+    inbox, release, finished = Inbox(), asyncio.Event(), asyncio.Event()
+
+    async def slow(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        await release.wait()
+        finished.set()
+
+    await broker.consume(WORK, slow)
+    await publish(broker, b"[]")
+    await inbox.next()
+    draining = asyncio.create_task(broker.drain())
+    await asyncio.sleep(0)
+    assert not draining.done()
+    release.set()
+    await draining
+    assert finished.is_set()
+
+
+async def test_ec_q_012_a_queue_declared_with_other_arguments_is_refused(broker: Broker) -> None:
+    changed = topology.Queue(
+        name=WORK,
+        exchange=topology.EVENTS,
+        routing_keys=(KEY,),
+        arguments={"x-queue-type": "quorum", "x-delivery-limit": 3},
+    )
+    with pytest.raises(aio_pika.exceptions.ChannelPreconditionFailed):
+        await broker.declare((), (changed,))
+
+
+async def test_the_broker_says_that_it_is_reachable(broker: Broker) -> None:
+    assert await broker.is_reachable()

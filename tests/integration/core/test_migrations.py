@@ -1,0 +1,67 @@
+"""Migrations: once each, however many start; partitions: ahead, and dropped."""
+
+import asyncio
+from datetime import date
+
+import asyncpg
+import pytest
+
+from libs.postgres import migrations, partitions
+from libs.postgres.migrations import ChangedMigrationError, Migration
+from tests.support.databases import fresh_database
+
+OUTBOX = "libs.outbox.migrations"
+
+
+async def test_ec_rc_015_runners_beside_each_other_apply_each_file_once(pg_url: str) -> None:
+    async with fresh_database(pg_url) as url:
+        applied = await asyncio.gather(*(migrations.migrate(url, OUTBOX) for _ in range(4)))
+        assert sum(len(names) for names in applied) == len(migrations.migrations(OUTBOX))
+
+
+async def test_a_file_edited_after_it_was_applied_is_refused(
+    pg_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with fresh_database(pg_url, OUTBOX) as url:
+        edited = [Migration(f"{OUTBOX}/0001_outbox.sql", "SELECT 1")]
+        monkeypatch.setattr(migrations, "migrations", lambda *_: edited)
+        with pytest.raises(ChangedMigrationError):
+            await migrations.migrate(url, OUTBOX)
+
+
+async def test_ec_db_009_a_failing_migration_leaves_nothing_behind(
+    pg_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [Migration("x/0001.sql", "CREATE TABLE half (id int); SELECT 1 / 0")]
+    monkeypatch.setattr(migrations, "migrations", lambda *_: broken)
+    async with fresh_database(pg_url) as url:
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await migrations.migrate(url, "x")
+        connection = await asyncpg.connect(url)
+        assert await connection.fetchval("SELECT to_regclass('half') IS NULL")
+        await connection.close()
+
+
+async def test_day_partitions_stand_ahead_and_old_ones_go(pg_url: str) -> None:
+    async with fresh_database(pg_url) as url:
+        connection = await asyncpg.connect(url)
+        await connection.execute(
+            "CREATE TABLE diary (day date NOT NULL, text text) PARTITION BY RANGE (day)"
+        )
+        first = date(2026, 12, 30)
+        made = await partitions.ensure_day_partitions(connection, "diary", first=first, days=4)
+        again = await partitions.ensure_day_partitions(connection, "diary", first=first, days=5)
+        assert (made, again) == (4, 1)
+        await partitions.drop_day_partitions(connection, "diary", before=date(2027, 1, 1))
+        assert await partitions.day_partitions(connection, "diary") == [
+            date(2027, 1, 1),
+            date(2027, 1, 2),
+            date(2027, 1, 3),
+        ]
+        await connection.close()
+
+
+@pytest.mark.parametrize("name", ["diary; DROP TABLE x", "Diary", "", "a" * 64])
+async def test_a_partition_is_never_named_by_anything_but_an_identifier(name: str) -> None:
+    with pytest.raises(ValueError, match="not a table name"):
+        await partitions.drop_partition(None, name, name)  # type: ignore[arg-type]
