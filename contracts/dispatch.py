@@ -1,10 +1,12 @@
 """What planner and dispatcher say to each other, and to everyone who listens, about deliveries."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 import msgspec
+
+from contracts.envelope import Instant
 
 DISPATCH_REQUESTED = "dispatch.requested.v1"
 DELIVERY_ACCEPTED = "delivery.accepted.v1"
@@ -31,8 +33,8 @@ class DispatchRequested(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     release: Release
     period: date
-    due_at: datetime
-    expires_at: datetime
+    due_at: Instant
+    expires_at: Instant
     person_version: int
     years: int | None = None
 
@@ -49,8 +51,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 class DeliveryAccepted(Delivery, frozen=True, kw_only=True):
     """The provider took the mail. Lateness is ``accepted_at - due_at``."""
 
-    accepted_at: datetime
-    due_at: datetime
+    accepted_at: Instant
+    due_at: Instant
     provider: str
     message_id: str
 
@@ -65,7 +67,7 @@ class DeliveryDeferred(Delivery, frozen=True, kw_only=True):
     """This attempt certainly sent nothing; another may be made from ``retry_at``."""
 
     reason: str
-    retry_at: datetime
+    retry_at: Instant
 
 
 class DeliveryUnknown(Delivery, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json
 """
 
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -12,6 +12,9 @@ CONTENT_TYPE = "application/cloudevents+json"
 BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 MAX_BATCH_ITEMS = 500
 """Items in one message, at most."""
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment with its offset; always written in UTC."""
 
 Data = TypeVar("Data")
 
@@ -29,7 +32,7 @@ class Event(msgspec.Struct, Generic[Data], frozen=True, kw_only=True, omit_defau
     source: str
     type: str
     subject: str
-    time: datetime
+    time: Instant
     datacontenttype: str
     data: Data
     traceparent: str | None = None

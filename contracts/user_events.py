@@ -4,11 +4,12 @@ A consumer keeps the highest ``version`` it has seen per person and ignores the 
 duplicates do not matter.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+
+from contracts.envelope import Instant
 
 USER_REGISTERED = "user.registered.v1"
 USER_CHANGED = "user.changed.v1"
@@ -40,12 +41,12 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     locale: str
     leap_day: LeapDay
-    active_since: datetime
+    active_since: Instant
     birthday: str | None = None
     anniversary: str | None = None
     opt_outs: tuple[str, ...] = ()
-    dates_since: dict[str, datetime] = {}
-    opted_in_since: dict[str, datetime] = {}
+    dates_since: dict[str, Instant] = {}
+    opted_in_since: dict[str, Instant] = {}
     external_id: str | None = None
     location_city: str | None = None
     location_country: str | None = None

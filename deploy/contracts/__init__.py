@@ -1,0 +1,1 @@
+"""Generates `contracts/published` from the code: schemas, samples, AsyncAPI, OpenAPI."""

@@ -1,0 +1,1 @@
+"""The published contracts are what the code speaks."""

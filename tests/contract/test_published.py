@@ -1,0 +1,74 @@
+"""Schemas, samples, AsyncAPI: generated, complete, and true."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator, FormatChecker
+
+from contracts import codec, topology
+from deploy.contracts.__main__ import PUBLISHED, drift
+from deploy.contracts.samples import sample
+
+
+def published(name: str) -> Any:
+    return json.loads((PUBLISHED / name).read_text(encoding="utf-8"))
+
+
+def test_nothing_drifted_from_the_code() -> None:
+    assert drift() == [], "run `make contracts` and commit what it changes"
+
+
+@pytest.mark.parametrize(
+    "path", sorted((PUBLISHED / "samples").glob("*.json")), ids=lambda p: p.stem
+)
+def test_every_published_sample_decodes(path: Path) -> None:
+    assert codec.decode(path.stem, path.read_bytes())
+
+
+@pytest.mark.parametrize("type_name", codec.TYPES)
+def test_every_sample_fits_its_schema(type_name: str) -> None:
+    validator = Draft202012Validator(
+        published(f"schemas/{type_name}.json"), format_checker=FormatChecker()
+    )
+    for item in published(f"samples/{type_name}.json"):
+        validator.validate(item)
+
+
+@pytest.mark.parametrize("type_name", codec.TYPES)
+def test_a_schema_refuses_an_event_without_its_data(type_name: str) -> None:
+    validator = Draft202012Validator(published(f"schemas/{type_name}.json"))
+    item = published(f"samples/{type_name}.json")[0]
+    del item["data"]
+    assert not validator.is_valid(item)
+
+
+def test_asyncapi_describes_every_type_and_its_references_resolve() -> None:
+    document = yaml.safe_load((PUBLISHED / "asyncapi.yaml").read_text(encoding="utf-8"))
+    assert set(document["channels"]) == set(codec.TYPES)
+    for message in document["components"]["messages"].values():
+        assert (PUBLISHED / message["payload"]["items"]["$ref"]).is_file()
+
+
+def test_every_type_has_a_queue_that_takes_it() -> None:
+    keys = [key for queue in topology.WORK_QUEUES for key in queue.routing_keys]
+    prefixes = {key.split(".", maxsplit=1)[0] for key in keys}
+    assert {type_name.split(".", maxsplit=1)[0] for type_name in codec.TYPES} == prefixes
+
+
+@pytest.mark.parametrize("queue", topology.WORK_QUEUES, ids=lambda queue: queue.name)
+def test_no_work_queue_loses_what_it_gives_up(queue: topology.Queue) -> None:
+    assert queue.arguments["x-queue-type"] == "quorum"
+    assert queue.arguments["x-dead-letter-strategy"] == "at-least-once"
+    assert queue.arguments["x-overflow"] == "reject-publish"
+    assert queue.arguments["x-dead-letter-routing-key"] in {
+        key for dead in topology.DEAD_QUEUES for key in dead.routing_keys
+    }
+
+
+def test_a_sample_is_written_as_it_is_read() -> None:
+    for type_name in codec.TYPES:
+        event = sample(type_name)
+        assert codec.decode(type_name, codec.encode([event])) == [event]
