@@ -2,6 +2,8 @@
 
 Takes mail by SMTP, by ``POST /send-email`` and by Postmark's batch interface, shows it on a page,
 and errs as ordered. Prints one JSON line with its ports when it is ready and ends on SIGTERM.
+``INBOX_HOST``, ``INBOX_SMTP_PORT``, ``INBOX_HTTP_PORT`` and ``INBOX_LEDGER`` stand in for options
+that are not given; port 0 takes a free one.
 """
 
 import argparse
@@ -65,11 +67,17 @@ def _port(server: asyncio.Server) -> int:
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
+    given = os.environ.get
     parser = argparse.ArgumentParser(prog="python -m deploy.demo.inbox", description=__doc__)
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--smtp-port", type=int, default=1025, help="0 takes a free one")
-    parser.add_argument("--http-port", type=int, default=8025, help="0 takes a free one")
-    parser.add_argument("--ledger", type=Path, help="append every mail to this file, one JSON line")
+    parser.add_argument("--host", default=given("INBOX_HOST", "127.0.0.1"))
+    parser.add_argument("--smtp-port", type=int, default=given("INBOX_SMTP_PORT", "1025"))
+    parser.add_argument("--http-port", type=int, default=given("INBOX_HTTP_PORT", "8025"))
+    parser.add_argument(
+        "--ledger",
+        type=Path,
+        default=given("INBOX_LEDGER"),
+        help="append every mail to this file, one JSON line each",
+    )
     parser.add_argument("--lean", action="store_true", help="keep only occurrence and time")
     parser.add_argument("--seed", type=int, default=1, help="of the random failures")
     parser.add_argument("--vendor-failures", type=float, default=0.0, metavar="SHARE")
