@@ -1,0 +1,103 @@
+"""The whole system in real time, until somebody ends it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+
+from deploy.native import servers
+from deploy.native.daemons import find_daemon
+from deploy.native.environment import SERVICES
+from deploy.native.instance import Instance
+from deploy.native.processes import System, free_port
+
+INBOX = "deploy.demo.inbox"
+
+
+def run_until_stopped(instance: Instance) -> int:
+    """Run all services until SIGINT or SIGTERM; servers that ran before go on running.
+
+    Raises:
+        CannotContinueError: another `make run` uses the folder, or the servers cannot be had.
+        ProcessDiedError: a service could not be started at all.
+    """
+    with instance.locked("in-use", wait=False):
+        ran_before = servers.are_up(instance)
+        try:
+            variables = servers.up(instance)
+            _note(instance, running=True)
+            asyncio.run(_serve(instance, {**os.environ, **variables}))
+        finally:
+            _note(instance, running=False)
+            if not ran_before:
+                _tell("stopping the servers (their data stay; `make reset` forgets them)")
+                servers.down(instance)
+    return 0
+
+
+async def _serve(instance: Instance, environ: dict[str, str]) -> None:
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, stopped.set)
+    async with System(instance.folder, environ, tell=_tell) as system:
+        starting = asyncio.create_task(_start(system, environ))
+        ending = asyncio.create_task(stopped.wait())
+        await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+            _tell_where(instance, system, environ)
+            await ending
+        starting.cancel()
+        _tell("draining")
+
+
+async def _start(system: System, environ: Mapping[str, str]) -> None:
+    settings = {} if environ.get("DISPATCHER_PROVIDER") else await _start_inbox(system)
+    for service in SERVICES:
+        await system.start(
+            service,
+            f"services.{service}",
+            env=settings if service == "dispatcher" else {},
+            restart=True,
+        )
+    await system.ready()
+
+
+async def _start_inbox(system: System) -> dict[str, str]:
+    """Start the stand-in inbox and return the settings with which the dispatcher mails to it."""
+    smtp = free_port()
+    http = free_port(avoid={smtp})
+    listening = {
+        "INBOX_HOST": "127.0.0.1",
+        "INBOX_SMTP_PORT": str(smtp),
+        "INBOX_HTTP_PORT": str(http),
+    }
+    await system.start("inbox", INBOX, env=listening, port=http, restart=True)
+    return {
+        "DISPATCHER_PROVIDER": "smtp",
+        "DISPATCHER_PROVIDER_URL": f"smtp://127.0.0.1:{smtp}?inbox=http://127.0.0.1:{http}",
+    }
+
+
+def _tell_where(instance: Instance, system: System, environ: Mapping[str, str]) -> None:
+    lines = [f"  {name:<12}{system.url(name)}" for name in system.processes]
+    lines += [f"  {service} docs   {system.url(service)}/docs" for service in SERVICES]
+    _tell("running; Ctrl-C ends it\n" + "\n".join(lines))
+    print(f"  API key     {environ['JUBILEE_API_KEY']}\n  logs        {instance.logs}", flush=True)
+    print(f"  variables   . {instance.env_file}", flush=True)
+
+
+def _note(instance: Instance, *, running: bool) -> None:
+    """Keep the id of this process, so that `make down` can end it first."""
+    with instance.locked():
+        state = instance.read()
+        state.daemons.pop("run", None)
+        if running:
+            state.daemons["run"] = find_daemon(os.getpid())
+        if instance.folder.exists():
+            instance.write(state)
+
+
+def _tell(text: str) -> None:
+    print(f"jubilee: {text}", flush=True)
