@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 import prometheus_client
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import generate_latest
 
 from libs.clock import monotonic_s
 
@@ -28,6 +28,7 @@ Child = TypeVar(
     "Child", prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram
 )
 
+_TEXT_FORMAT: Final = "text/plain; version=0.0.4"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 
@@ -154,7 +155,7 @@ def timed(histogram: Histogram, **labels: str) -> Iterator[None]:
 
 def exposition() -> tuple[bytes, str]:
     """Return all metrics in the text format, and its content type."""
-    return generate_latest(REGISTRY), CONTENT_TYPE_LATEST
+    return generate_latest(REGISTRY), _TEXT_FORMAT
 
 
 def _declare(name: str, kind: str, meaning: str, labels: Labels) -> Metric:

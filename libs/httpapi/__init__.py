@@ -1,0 +1,1 @@
+"""What every HTTP API of ours has in common: problems, keys, limits, pages, documentation."""

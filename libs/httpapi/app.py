@@ -1,0 +1,71 @@
+"""The HTTP application every service starts from."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from litestar import Litestar
+from litestar.datastructures import State
+from litestar.di import Dependency, Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.params import SkipValidationMarker
+from litestar.types import ControllerRouterHandler
+
+from libs.httpapi.auth import ApiKeys
+from libs.httpapi.bodies import MAX_BODY_BYTES, JsonRequest
+from libs.httpapi.compression import Compressed
+from libs.httpapi.docs import NoPages, ScopesInDocs, docs_routes
+from libs.httpapi.middleware import MAX_UNDER_WAY, Limited, Observed
+from libs.httpapi.operations import operations_routes
+from libs.httpapi.problems import exception_handlers
+from libs.runtime.health import Health
+
+T = TypeVar("T")
+
+Provided: TypeAlias = Annotated[T, Dependency(kind="named"), SkipValidationMarker()]
+"""Marks a handler's parameter that ``create_app`` was given under the same name."""
+
+
+def create_app(
+    route_handlers: Sequence[ControllerRouterHandler],
+    *,
+    title: str,
+    version: str,
+    auth: ApiKeys,
+    health: Health,
+    max_under_way: int = MAX_UNDER_WAY,
+    **provided: Any,
+) -> Litestar:
+    """Return the application: the given routes, health, metrics and documentation.
+
+    Every route carries the guard ``require(scope)`` or ``PUBLIC``. Every refusal and error is a
+    problem. Bodies are at most 64 KiB unless the route says ``request_max_body_size``. Whatever
+    is in ``provided`` reaches handlers by its name, as ``pool: Provided[Pool]``.
+    """
+    app = Litestar(
+        [*route_handlers, *operations_routes(health), *docs_routes()],
+        dependencies={name: _given(value) for name, value in provided.items()},
+        exception_handlers=exception_handlers(),
+        logging_config=None,
+        openapi_config=_openapi(title, version),
+        plugins=[ScopesInDocs()],
+        request_class=JsonRequest,
+        request_max_body_size=MAX_BODY_BYTES,
+        state=State({"api_keys": auth}),
+    )
+    # Around Litestar's own handling, so that unmatched routes and errors are seen as well.
+    inner = Compressed(app.asgi_handler)
+    app.asgi_handler = Observed(Limited(inner, max_under_way=max_under_way))
+    return app
+
+
+def _openapi(title: str, version: str) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title=title,
+        version=version,
+        openapi_router=NoPages("/schema", route_handlers=[]),
+        use_handler_docstrings=True,
+    )
+
+
+def _given(value: Any) -> Provide:
+    return Provide(lambda: value, sync_to_thread=False, use_cache=True)

@@ -1,0 +1,158 @@
+"""``/openapi.json`` and the documentation page ``/docs``, which loads nothing from elsewhere."""
+
+import functools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.plugins import ReceiveRoutePlugin
+from litestar.routes import BaseRoute, HTTPRoute
+from litestar.types import ControllerRouterHandler
+
+from libs.httpapi.auth import PUBLIC, Requirement
+from libs.httpapi.problems import CONTENT_TYPE, standard_problem
+
+_STATIC: Final = Path(__file__).parent / "static"
+_FILES: Final[Mapping[str, str]] = {
+    "swagger-ui-bundle.js": "text/javascript",
+    "swagger-ui.css": "text/css",
+    "start.js": "text/javascript",
+    "favicon.svg": "image/svg+xml",
+    "LICENSE-swagger-ui.txt": "text/plain",
+    "LICENSE-swagger-ui-bundle.txt": "text/plain",
+}
+_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+
+SECURITY_SCHEMES: Final[dict[str, Any]] = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key: `<id>.<secret>`. The scope a route needs stands beside it.",
+    },
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+PROBLEM_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "RFC 9457. `code` is stable; `errors` has one entry per refused field.",
+    "required": ["type", "title", "status", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri", "examples": ["urn:jubilee:problem:not_found"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "code": {"type": "string"},
+        "detail": {"type": "string"},
+        "request_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "code", "detail"],
+                "properties": {
+                    "pointer": {
+                        "type": ["string", "null"],
+                        "description": "JSON Pointer into the body; null for a parameter.",
+                    },
+                    "code": {"type": "string"},
+                    "detail": {"type": "string"},
+                    "parameter": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+class UnguardedRouteError(Exception):
+    """A route says neither which scope it needs nor that it is public."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} needs a guard: require(scope) or PUBLIC")
+        self.path = path
+
+
+class NoPages(Router):
+    """Swallows the documentation pages Litestar brings, which load scripts from elsewhere."""
+
+    def register(self, value: ControllerRouterHandler) -> list[BaseRoute]:
+        """Register nothing."""
+        del value
+        return []
+
+
+class ScopesInDocs(ReceiveRoutePlugin):
+    """Refuses routes without a guard and documents the scope of the others."""
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Take the security of each operation from its guard."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                _document_scope(handler, route.path)
+
+
+def docs_routes() -> list[HTTPRouteHandler]:
+    """Return the documentation's routes, which need no key."""
+
+    @get("/openapi.json", guards=[PUBLIC], include_in_schema=False)
+    async def openapi(request: Request[Any, Any, Any]) -> Response[bytes]:
+        body = msgspec.json.encode(openapi_document(request.app))
+        return Response(body, media_type="application/json")
+
+    @get("/docs", guards=[PUBLIC], include_in_schema=False)
+    async def page() -> Response[bytes]:
+        headers = {"Content-Security-Policy": _POLICY}
+        return Response(_static("index.html"), media_type="text/html", headers=headers)
+
+    @get("/docs/{name:str}", guards=[PUBLIC], include_in_schema=False)
+    async def asset(name: str) -> Response[bytes]:
+        if name not in _FILES:
+            raise standard_problem(404)
+        headers = {"Cache-Control": "max-age=3600"}
+        return Response(_static(name), media_type=_FILES[name], headers=headers)
+
+    return [openapi, page, asset]
+
+
+def openapi_document(app: Any) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description, with our problems in place of Litestar's errors."""
+    document: dict[str, Any] = app.openapi_schema.to_schema()
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = SECURITY_SCHEMES
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    for operation in _operations(document):
+        responses = operation.setdefault("responses", {})
+        for status in [status for status in responses if status[0] in "45"]:
+            del responses[status]
+        responses["4XX"] = {
+            "description": "Refused; `code` says why.",
+            "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+    return document
+
+
+def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for item in document.get("paths", {}).values():
+        for name, operation in item.items():
+            if name in {"get", "put", "post", "delete", "patch", "head"}:
+                yield operation
+
+
+def _document_scope(handler: Any, path: str) -> None:
+    guards = [g for layer in handler.ownership_layers for g in layer.guards or []]
+    requirements = [guard for guard in guards if isinstance(guard, Requirement)]
+    if not requirements and handler.http_methods != {"OPTIONS"}:
+        raise UnguardedRouteError(path)
+    scopes = [one.scope for one in requirements if one.scope is not None]
+    if scopes:
+        handler.security = [{name: scopes} for name in SECURITY_SCHEMES]
+
+
+@functools.cache
+def _static(name: str) -> bytes:
+    return (_STATIC / name).read_bytes()

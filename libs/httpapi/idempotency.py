@@ -1,0 +1,40 @@
+"""The ``Idempotency-Key`` header: its form, and what makes two requests the same."""
+
+import hashlib
+import re
+from typing import Any, Final
+
+from litestar import Request
+
+from libs.httpapi.problems import Problem
+
+HEADER: Final = "Idempotency-Key"
+REUSED: Final = Problem(
+    422, "idempotency_key_reused", "The idempotency key was used for another request"
+)
+IN_PROGRESS: Final = Problem(
+    409,
+    "idempotency_in_progress",
+    "The first request with this idempotency key is still under way",
+    headers={"Retry-After": "1"},
+)
+
+_FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
+    """Return the key the client sent, None if it sent none.
+
+    Raises:
+        Problem: 400, unless it is 1 to 255 visible ASCII characters.
+    """
+    key: str | None = request.headers.get(HEADER)
+    if key is not None and not _FORM.fullmatch(key):
+        detail = "use 1 to 255 visible ASCII characters"
+        raise Problem(400, "bad_idempotency_key", "The idempotency key is malformed", detail)
+    return key
+
+
+def fingerprint(method: str, path: str, body: bytes) -> bytes:
+    """Return what tells one request from another under the same key."""
+    return hashlib.sha256(b"\0".join([method.encode(), path.encode(), body])).digest()
