@@ -16,7 +16,7 @@ async def fresh_vhost(amqp_url: str, api_url: str) -> AsyncIterator[str]:
     auth = aiohttp.encode_basic_auth(parts.username or "guest", parts.password or "guest")
     headers = {"Authorization": auth}
     async with aiohttp.ClientSession(headers=headers, raise_for_status=True) as session:
-        target = f"{api_url.rstrip('/')}/vhosts/{name}"
+        target = f"{_without_credentials(api_url)}/vhosts/{name}"
         async with session.put(target):
             pass
         try:
@@ -24,3 +24,8 @@ async def fresh_vhost(amqp_url: str, api_url: str) -> AsyncIterator[str]:
         finally:
             async with session.delete(target):
                 pass
+
+
+def _without_credentials(url: str) -> str:
+    parts = urlsplit(url.rstrip("/"))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -1,0 +1,1 @@
+"""The crash points: each process killed exactly there, on real servers."""
