@@ -1,0 +1,1 @@
+"""Measurements: what one machine does, in rates and in CPU per item."""
