@@ -1,0 +1,193 @@
+"""Appends changes: event, state, data key, outbox row and idempotency key in one statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+import msgspec
+
+from contracts.envelope import MAX_BATCH_ITEMS
+from contracts.topology import EVENTS
+from libs.eventstore.sealing import new_key
+from libs.postgres.types import Record
+from services.user.adapters.columns import search_columns
+from services.user.adapters.events import encode_metadata, encode_state, seal_state
+from services.user.adapters.publication import message_of
+from services.user.adapters.sql import SQL
+from services.user.adapters.store import Origin, Store, connection_of
+from services.user.domain.person import Change, Person
+
+_KEY_CONSTRAINT = "idempotency_keys_pkey"
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What became of one offered change.
+
+    Lost without a reason means that somebody else was faster: look again, decide again.
+    """
+
+    has_won: bool
+    is_email_taken: bool = False
+    is_external_id_taken: bool = False
+
+    @property
+    def is_contended(self) -> bool:
+        """Tell whether another try may win."""
+        return not (self.has_won or self.is_email_taken or self.is_external_id_taken)
+
+
+class KeyInFlightError(Exception):
+    """The first request under this idempotency key has not been answered yet."""
+
+
+class KeyTakenError(Exception):
+    """The idempotency key was recorded by a request that was faster; recall what it did."""
+
+
+async def append_registrations(
+    store: Store, changes: Sequence[Change], *, origin: Origin, now: datetime
+) -> list[Verdict]:
+    """Register one person or a thousand and return the verdict on each, in their order.
+
+    One statement, so one transaction: a crash leaves all of it or nothing.
+
+    Raises:
+        KeyInFlightError, KeyTakenError: see there; nothing was written.
+        UnavailableError: the database is away; whether it was written is unknown.
+    """
+    rows = [_registration(store, change, origin, now) for change in changes]
+    columns: list[list[object]] = [list(column) for column in zip(*rows, strict=True)]
+    async with connection_of(store) as connection:
+        try:
+            answer = await connection.fetch(
+                SQL.append_registrations,
+                *columns,
+                now,
+                changes[0].type,
+                EVENTS,
+                MAX_BATCH_ITEMS,
+                origin.caller,
+                origin.idempotency_key,
+                origin.request_hash,
+            )
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            return _contended(error, len(changes))
+    return _verdicts(answer, len(changes))
+
+
+async def append_changes(
+    store: Store, changes: Sequence[tuple[Change, bytes]], *, origin: Origin, now: datetime
+) -> list[Verdict]:
+    """Append each change to its person's stream; with each comes the person's data key.
+
+    Raises:
+        KeyInFlightError, KeyTakenError: see there; nothing was written.
+        UnavailableError: the database is away; whether it was written is unknown.
+    """
+    rows = [_change(change, key, origin, now) for change, key in changes]
+    columns: list[list[object]] = [list(column) for column in zip(*rows, strict=True)]
+    async with connection_of(store) as connection:
+        try:
+            answer = await connection.fetch(
+                SQL.append_changes,
+                *columns,
+                now,
+                EVENTS,
+                MAX_BATCH_ITEMS,
+                origin.caller,
+                origin.idempotency_key,
+                origin.request_hash,
+            )
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            return _contended(error, len(changes))
+    return _verdicts(answer, len(changes))
+
+
+async def append_erasure(store: Store, change: Change, *, origin: Origin, now: datetime) -> Verdict:
+    """Erase a person: the data key is destroyed with the event that tells it.
+
+    Raises:
+        KeyInFlightError, KeyTakenError: see there; nothing was written.
+        UnavailableError: the database is away; whether it was written is unknown.
+    """
+    async with connection_of(store) as connection:
+        try:
+            answer = await connection.fetch(
+                SQL.append_erasure,
+                change.after.id,
+                change.after.version,
+                change.type,
+                encode_metadata(change, caller=origin.caller, traceparent=origin.traceparent),
+                message_of(change, recorded_at=now, traceparent=origin.traceparent),
+                now,
+                EVENTS,
+                origin.caller,
+                origin.idempotency_key,
+                origin.request_hash,
+            )
+        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
+            return _contended(error, 1)[0]
+    if not answer:
+        raise KeyInFlightError
+    return Verdict(answer[0]["has_won"])
+
+
+def _registration(
+    store: Store, change: Change, origin: Origin, now: datetime
+) -> tuple[object, ...]:
+    person = _person_of(change)
+    state, searched, key = encode_state(person), search_columns(person.profile), new_key()
+    return (
+        person.id,
+        state.decode(),
+        *msgspec.structs.astuple(searched),
+        store.keys.wrap(key, owner=person.id.bytes),
+        seal_state(person, state, key=key),
+        encode_metadata(change, caller=origin.caller, traceparent=origin.traceparent),
+        message_of(change, recorded_at=now, traceparent=origin.traceparent),
+    )
+
+
+def _change(change: Change, key: bytes, origin: Origin, now: datetime) -> tuple[object, ...]:
+    person = _person_of(change)
+    state, searched = encode_state(person), search_columns(person.profile)
+    return (
+        person.id,
+        person.version,
+        person.schedule_version,
+        person.status,
+        state.decode(),
+        *msgspec.structs.astuple(searched),
+        change.type,
+        seal_state(person, state, key=key),
+        encode_metadata(change, caller=origin.caller, traceparent=origin.traceparent),
+        message_of(change, recorded_at=now, traceparent=origin.traceparent),
+    )
+
+
+def _person_of(change: Change) -> Person:
+    if not isinstance(change.after, Person):
+        raise TypeError("an erasure leaves no person: use append_erasure")
+    return change.after
+
+
+def _verdicts(answer: Sequence[Record], offered: int) -> list[Verdict]:
+    if len(answer) != offered:
+        raise KeyInFlightError
+    return [
+        Verdict(row["has_won"], row["is_email_taken"], row["is_external_id_taken"])
+        for row in answer
+    ]
+
+
+def _contended(
+    error: asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError, offered: int
+) -> list[Verdict]:
+    """Return that everything offered lost to somebody faster.
+
+    Raises:
+        KeyTakenError: what was faster is a request under the same idempotency key.
+    """
+    if getattr(error, "constraint_name", None) == _KEY_CONSTRAINT:
+        raise KeyTakenError from error
+    return [Verdict(has_won=False)] * offered

@@ -1,0 +1,9 @@
+-- Return up to $2 living people after id $1, in the order of their ids.
+-- The id never changes, so pages neither skip nor repeat a person while data change. Reads the
+-- primary key.
+SELECT people.state::text AS state
+FROM people
+WHERE people.status = 'active'
+  AND people.person_id > $1
+ORDER BY people.person_id
+LIMIT $2

@@ -1,0 +1,20 @@
+-- Return up to $2 living people after id $1, in the order of their ids:
+-- with the external id $4.
+-- Parameters: $3 e-mail key, $4 external id, $5 and $6 bounds of the name prefix, $7 birthday (month
+-- * 100 + day), $8 zone; a NULL does not filter. The id never changes, so pages neither skip nor
+-- repeat a person while data change. Reads people_external_id_idx.
+SELECT people.state::text AS state
+FROM people
+WHERE people.status = 'active'
+  AND people.person_id > $1
+  AND ($3::text IS NULL OR people.email_key = $3::text)
+  AND people.external_id = $4::text
+  AND (
+    $5::text IS NULL
+    OR people.name_key >= $5::text AND people.name_key < $6::text
+    OR people.family_name_key >= $5::text AND people.family_name_key < $6::text
+  )
+  AND ($7::smallint IS NULL OR people.birthday_month_day = $7::smallint)
+  AND ($8::text IS NULL OR people.timezone = $8::text)
+ORDER BY people.person_id
+LIMIT $2

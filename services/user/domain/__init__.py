@@ -1,0 +1,1 @@
+"""What a person is and what may be done to one: pure decisions."""

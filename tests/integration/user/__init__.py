@@ -1,0 +1,1 @@
+"""The user service on real PostgreSQL and RabbitMQ."""

@@ -1,0 +1,1 @@
+"""The user domain: rules and decisions, without servers."""
