@@ -55,7 +55,7 @@ class InboxHttp:
         return _json({"error": "no such path"}, status=404)
 
     def _list(self, request: Request) -> Answer:
-        asked = dict(parse_qsl(request.query))
+        asked = dict(parse_qsl(request.query, keep_blank_values=True))
         found = self._find(asked)
         if "after" in asked:
             found = [entry for entry in found if entry[0] > int(asked["after"])]

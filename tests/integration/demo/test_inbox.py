@@ -181,3 +181,11 @@ async def test_mail_as_html_runs_no_script(inbox: Inbox) -> None:
     await inbox.post("/email/batch", _batch(1))
     async with inbox.http.get("/api/messages/0/html") as answer:
         assert "sandbox" in answer.headers["Content-Security-Policy"]
+
+
+async def test_page_lists_the_newest_mail_first(inbox: Inbox) -> None:
+    await inbox.post("/email/batch", _batch(3))
+    listed = await inbox.get("/api/messages", q="", limit="1")
+    assert listed["total"] == 3
+    assert isinstance(listed["messages"], list)
+    assert listed["messages"][0]["number"] == 2
