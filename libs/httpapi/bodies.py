@@ -57,7 +57,7 @@ def check_content_type(request: Request[Any, Any, Any], *allowed: str) -> None:
     """Refuse a body of another content type; an entry starting with ``+`` is a suffix.
 
     Raises:
-        Problem: 415, also for a charset other than UTF-8.
+        Problem: 415, also for a charset other than UTF-8 and for compressed bodies.
     """
     essence, _, parameters = request.headers.get("content-type", "").lower().partition(";")
     essence = essence.strip()
@@ -65,9 +65,11 @@ def check_content_type(request: Request[Any, Any, Any], *allowed: str) -> None:
         essence.endswith(one) if one.startswith("+") else essence == one for one in allowed
     )
     charset = re.search(r'charset="?([^";\s]+)', parameters)
-    if not is_allowed or (charset is not None and charset[1] not in {"utf-8", "utf8"}):
+    is_text = charset is None or charset[1] in {"utf-8", "utf8"}
+    is_plain = request.headers.get("content-encoding", "identity").lower() == "identity"
+    if not (is_allowed and is_text and is_plain):
         named = [f"a type ending in {one}" if one.startswith("+") else one for one in allowed]
-        raise standard_problem(415, f"send {' or '.join(named)} in UTF-8")
+        raise standard_problem(415, f"send {' or '.join(named)} in UTF-8, not compressed")
 
 
 def parse_json(body: bytes) -> Any:

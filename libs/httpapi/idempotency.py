@@ -9,16 +9,6 @@ from litestar import Request
 from libs.httpapi.problems import Problem
 
 HEADER: Final = "Idempotency-Key"
-REUSED: Final = Problem(
-    422, "idempotency_key_reused", "The idempotency key was used for another request"
-)
-IN_PROGRESS: Final = Problem(
-    409,
-    "idempotency_in_progress",
-    "The first request with this idempotency key is still under way",
-    headers={"Retry-After": "1"},
-)
-
 _FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -33,6 +23,18 @@ def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
         detail = "use 1 to 255 visible ASCII characters"
         raise Problem(400, "bad_idempotency_key", "The idempotency key is malformed", detail)
     return key
+
+
+def reused() -> Problem:
+    """Return the refusal of a key that came with another request before."""
+    title = "The idempotency key was used for another request"
+    return Problem(422, "idempotency_key_reused", title)
+
+
+def in_progress() -> Problem:
+    """Return the answer to a copy that arrives while the first request is under way."""
+    title = "The first request with this idempotency key is still under way"
+    return Problem(409, "idempotency_in_progress", title, headers={"Retry-After": "1"})
 
 
 def fingerprint(method: str, path: str, body: bytes) -> bytes:

@@ -1,16 +1,22 @@
 """An HTTP server inside of a process that has its own signals, loops and drain."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+import httptools
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from libs.runtime.process import StartupError
 
 MAX_CONNECTIONS: Final = 2000
 IDLE_CONNECTION_S: Final = 10
+HEAD_TIMEOUT_S: Final = 10.0
+MAX_HEAD_BYTES: Final = 16 * 1024
+MAX_HEADERS: Final = 100
 
 
 class HttpServer:
@@ -27,9 +33,8 @@ class HttpServer:
                 app,
                 access_log=False,
                 backlog=1024,
-                h11_max_incomplete_event_size=16 * 1024,
-                http="httptools",
-                lifespan="on",
+                http=ImpatientProtocol,
+                lifespan="off",
                 limit_concurrency=MAX_CONNECTIONS,
                 log_config=None,
                 proxy_headers=False,
@@ -71,6 +76,57 @@ class HttpServer:
     async def stop(self) -> None:
         """Take no new connections; ``serve`` returns when the others are done."""
         self._server.should_exit = True
+
+
+class ImpatientProtocol(HttpToolsProtocol):
+    """Closes connections whose request head is too slow or too large.
+
+    Without it a client that sends a byte a minute, or nothing, holds its place for ever.
+    """
+
+    _head_timer: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop waiting."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what arrives; a head that is still not complete may not grow for ever."""
+        super().data_received(data)
+        if self._head_timer is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """Begin to wait for the rest of a head; requests may follow each other."""
+        self._expect_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The head is there: answer it, or refuse it for its size."""
+        self._stop_timer()
+        head_bytes = sum(len(name) + len(value) for name, value in self.headers)
+        if head_bytes > MAX_HEAD_BYTES or len(self.headers) > MAX_HEADERS:
+            raise httptools.HttpParserError("the request's head is too large")
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._stop_timer()
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
 
 
 class _Embedded(uvicorn.Server):

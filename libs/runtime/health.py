@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from libs.runtime.stopping import Stopping
+from libs.runtime.stopping import Stopping, current_stopping
 
 CHECK_TIMEOUT_S: Final = 2.0
 
@@ -26,11 +26,14 @@ class Report(msgspec.Struct, frozen=True):
 
 
 class Health:
-    """The checks of one process. A check returns None when all is well, else the reason."""
+    """The checks of one process. A check returns None when all is well, else the reason.
+
+    A process that drains is not ready, whatever its checks say.
+    """
 
     def __init__(self, stopping: Stopping | None = None) -> None:
         self._checks: dict[str, Check] = {}
-        self._stopping = stopping
+        self._stopping = stopping or current_stopping()
         self._running: asyncio.Task[Report] | None = None
 
     def add(self, name: str, check: Check) -> None:
@@ -55,7 +58,7 @@ class Health:
             *(_with_time_limit(self._checks[name]) for name in names), return_exceptions=True
         )
         checks = {name: _worded(answer) for name, answer in zip(names, found, strict=True)}
-        if self._stopping is not None and self._stopping.is_set:
+        if self._stopping.is_set:
             checks["process"] = "draining"
         is_ok = all(answer == "ok" for answer in checks.values())
         return Report("ok" if is_ok else "failing", checks)

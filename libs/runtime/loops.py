@@ -1,6 +1,7 @@
 """Level-triggered loops, and the supervision of all that a process runs."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Final, Protocol
@@ -54,7 +55,9 @@ class Loop:
         watcher = asyncio.create_task(self._wake_when(stopping), name=f"{self.name} watcher")
         try:
             while not stopping.is_set:
-                await self._sleep(await self._run_step())
+                pause_s = await self._run_step()
+                # Nobody may wake a loop that fails, or it would fail as often as it is woken.
+                await _pause(pause_s, stopping.wait if self.failures else self._woken.wait)
         finally:
             watcher.cancel()
 
@@ -89,16 +92,6 @@ class Loop:
         facts = {"loop": self.name, "failures": self.failures, "pause_s": pause_s}
         logger.error("loop.failed", extra=facts, exc_info=error)
         return pause_s
-
-    async def _sleep(self, pause_s: float) -> None:
-        if pause_s <= 0:
-            await asyncio.sleep(0)
-            return
-        try:
-            async with asyncio.timeout(pause_s):
-                await self._woken.wait()
-        except TimeoutError:
-            return
 
     async def _wake_when(self, stopping: Stopping) -> None:
         await stopping.wait()
@@ -150,6 +143,15 @@ async def supervise(
             raise EndedEarlyError(unbidden.get_name())
     finally:
         await _cut_off([told, *tasks])
+
+
+async def _pause(pause_s: float, ended_by: Callable[[], Awaitable[object]]) -> None:
+    if pause_s <= 0:
+        await asyncio.sleep(0)
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(pause_s):
+            await ended_by()
 
 
 async def _drain(

@@ -64,7 +64,9 @@ class JsonFormatter(logging.Formatter):
         }
         if ids := current_ids():
             line["trace_id"], line["span_id"] = ids
-        line |= {k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS}
+        for name, fact in vars(record).items():
+            if name not in _STANDARD_FIELDS:
+                line[name if name not in line else f"{name}_"] = fact
         if record.exc_info and record.exc_info[1] is not None:
             line["error"] = described_error(record.exc_info[1])
         return _encoder.encode(line).decode()
