@@ -24,7 +24,7 @@ SHARED_PREFIX: Final = "JUBILEE"
 _NOT_OURS: Final = frozenset({"USER_ZDOTDIR"})
 """An editor's terminal sets this one for its shell; it merely looks like a setting."""
 
-_COMMENTED_FIELD: Final = re.compile(r"^ {4}(\w+):[^#]*#\s*(.+?)\s*$", re.MULTILINE)
+_COMMENTED_FIELD: Final = re.compile(r"^ {4}(\w+):[^#\n]*#\s*(.+?)\s*$", re.MULTILINE)
 
 
 class SettingsError(Exception):

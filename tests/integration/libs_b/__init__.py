@@ -1,0 +1,1 @@
+"""Processes and HTTP servers as they really run."""

@@ -1,0 +1,1 @@
+"""The edges of a process: settings, loops, telemetry and HTTP."""
