@@ -1,0 +1,1 @@
+"""Speaks to the planner's tables and to the broker."""

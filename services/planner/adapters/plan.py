@@ -1,0 +1,60 @@
+"""Table ``plan``: filling it ahead, and moving rows whose people changed."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from libs.localtime import TZDATA_VERSION
+from libs.postgres.types import Connection
+from services.planner.adapters.sql import SQL
+from services.planner.domain.falling import Falling, ZoneInstant
+from services.planner.domain.planned import Change, Planned
+
+
+async def plan_owed(
+    connection: Connection,
+    falls: Sequence[Falling],
+    instants: Sequence[ZoneInstant],
+    *,
+    after: UUID | None = None,
+    upto: UUID | None = None,
+    among: Sequence[UUID] | None = None,
+) -> int:
+    """Plan what of ``falls`` is owed to people after ``after`` up to ``upto``, or ``among`` these.
+
+    ``instants`` must name every zone in question. Returns how many rows were made or renewed.
+    """
+    tag = await connection.execute(
+        SQL.plan_owed,
+        [msgspec.structs.astuple(falling) for falling in falls],
+        [msgspec.structs.astuple(instant) for instant in instants],
+        sorted({falling.bucket for falling in falls}),
+        after,
+        upto,
+        among,
+        TZDATA_VERSION,
+    )
+    return affected(tag)
+
+
+async def lock_unanswered(
+    connection: Connection, people: Sequence[UUID], days: Sequence[date]
+) -> list[Planned]:
+    """Return the rows of ``people`` on ``days`` without an answer and hold them."""
+    rows = await connection.fetch(SQL.lock_unanswered, people, days)
+    return [Planned(**row) for row in rows]
+
+
+async def change_plan(connection: Connection, changes: Sequence[Change], *, now: datetime) -> None:
+    """Write ``changes``; the caller holds the rows."""
+    if changes:
+        rows = [msgspec.structs.astuple(change) for change in changes]
+        columns = (list(column) for column in zip(*rows, strict=True))
+        await connection.execute(SQL.change_plan, *columns, now, TZDATA_VERSION)
+
+
+def affected(tag: str) -> int:
+    """Return the row count of a command's tag (``UPDATE 500``)."""
+    return int(tag.rpartition(" ")[2])

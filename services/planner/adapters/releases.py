@@ -1,0 +1,119 @@
+"""Table ``plan``: taking rows that are due, or silent, for release."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+import msgspec
+
+from libs.postgres.types import Connection
+from services.planner.adapters.sql import SQL
+from services.planner.domain.planned import Planned, State
+
+Verdict = Literal["released", "stale", "user_removed", "opted_out", "too_late"]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """A released row: what the dispatcher is asked for."""
+
+    local_day: date
+    person_id: UUID
+    kind: str
+    release: int
+    period: date
+    due_at: datetime
+    expires_at: datetime
+    person_version: int
+    years: int | None
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A due row and what was decided about it. A ``stale`` one is not changed yet."""
+
+    verdict: Verdict
+    local_day: date
+    person_id: UUID
+    kind: str
+    state: State
+    release: int
+    period: date
+    due_at: datetime
+    release_at: datetime
+    expires_at: datetime
+    person_version: int
+    years: int | None
+
+    def request(self) -> Request:
+        """Return what the dispatcher is asked for."""
+        return Request(
+            local_day=self.local_day,
+            person_id=self.person_id,
+            kind=self.kind,
+            release=self.release,
+            period=self.period,
+            due_at=self.due_at,
+            expires_at=self.expires_at,
+            person_version=self.person_version,
+            years=self.years,
+        )
+
+    def planned(self) -> Planned:
+        """Return the row as the domain sees it."""
+        return Planned(
+            local_day=self.local_day,
+            person_id=self.person_id,
+            kind=self.kind,
+            state=self.state,
+            release=self.release,
+            due_at=self.due_at,
+            release_at=self.release_at,
+            person_version=self.person_version,
+        )
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The local days of which anything can be due: their partitions alone are read."""
+
+    first: date
+    last: date
+
+
+async def take_due(
+    connection: Connection,
+    window: Window,
+    *,
+    now: datetime,
+    limit: int,
+    ask_after: timedelta,
+) -> list[Taken]:
+    """Judge up to ``limit`` due rows, earliest first; ``ask_after`` is real time."""
+    rows = await connection.fetch(SQL.release_due, now, window.first, window.last, limit, ask_after)
+    return [Taken(**row) for row in rows]
+
+
+async def take_silent(
+    connection: Connection, window: Window, *, ask_after: timedelta, limit: int
+) -> list[Request]:
+    """Take up to ``limit`` releases that were not answered in time."""
+    rows = await connection.fetch(SQL.take_silent, window.first, ask_after, limit)
+    return [Request(**row) for row in rows]
+
+
+async def count_released(connection: Connection, window: Window, *, upto: int) -> int:
+    """Return how many releases have no answer, counting no further than ``upto``."""
+    count: int = await connection.fetchval(SQL.count_released, window.first, upto)
+    return count
+
+
+async def find_next_release(connection: Connection, window: Window) -> datetime | None:
+    """Return when the next row of the window is due."""
+    at: datetime | None = await connection.fetchval(
+        SQL.find_next_release, window.first, window.last
+    )
+    return at
+
+
+def people_of(rows: Sequence[Taken]) -> list[UUID]:
+    """Return whose rows they are, each person once."""
+    return sorted({row.person_id for row in rows})

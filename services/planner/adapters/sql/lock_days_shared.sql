@@ -1,0 +1,3 @@
+-- Keep days from being opened or closed until this transaction ends. Take it in a statement of its
+-- own: only a later statement sees a day that was opened while we waited.
+SELECT pg_advisory_xact_lock_shared(hashtext('planner.days'))

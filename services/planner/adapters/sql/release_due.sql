@@ -1,0 +1,54 @@
+-- Take up to $4 rows of the days $2 to $3 that are due at $1, earliest first, and judge them by
+-- what their people are now: release them under the next number, suppress or expire them. One
+-- made from an older schedule than its person has is returned as "stale" and left as it is.
+-- A released row is asked for again $5 of real time later.
+-- Rows another planner holds are skipped, so planners never wait for each other.
+-- Reads plan_release_idx of the days' partitions, then the rows and people by primary key.
+WITH due AS MATERIALIZED (
+    SELECT local_day, person_id, kind, state, reason, person_version, expires_at
+    FROM plan
+    WHERE state IN ('waiting', 'deferred') AND release_at <= $1
+      AND local_day BETWEEN $2 AND $3
+    ORDER BY release_at
+    LIMIT $4
+    FOR UPDATE SKIP LOCKED
+), judged AS MATERIALIZED (
+    SELECT
+        due.local_day, due.person_id, due.kind, due.state, due.reason,
+        CASE
+            WHEN recipient.is_active IS NOT TRUE THEN 'user_removed'
+            WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
+            WHEN recipient.schedule_version > due.person_version THEN 'stale'
+            WHEN due.expires_at < $1 THEN 'too_late'
+            ELSE 'released'
+        END AS verdict
+    FROM due
+    LEFT JOIN recipients AS recipient ON recipient.person_id = due.person_id
+)
+UPDATE plan
+SET state = CASE judged.verdict
+        WHEN 'released' THEN 'released'
+        WHEN 'too_late' THEN 'expired'
+        WHEN 'stale' THEN judged.state
+        ELSE 'suppressed'
+    END,
+    reason = CASE judged.verdict
+        WHEN 'released' THEN NULL
+        WHEN 'stale' THEN judged.reason
+        ELSE judged.verdict
+    END,
+    release = plan.release + (judged.verdict = 'released')::int,
+    released_at = CASE judged.verdict
+        WHEN 'released' THEN clock_timestamp() ELSE plan.released_at
+    END,
+    ask_at = CASE judged.verdict WHEN 'released' THEN clock_timestamp() + $5::interval END,
+    asks = 0,
+    settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale') THEN $1 END
+FROM judged
+WHERE plan.local_day BETWEEN $2 AND $3
+  AND plan.local_day = judged.local_day
+  AND plan.person_id = judged.person_id
+  AND plan.kind = judged.kind
+RETURNING
+    judged.verdict, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
+    plan.period, plan.due_at, plan.release_at, plan.expires_at, plan.person_version, plan.years

@@ -1,0 +1,98 @@
+"""Records what the dispatcher answers, one type of outcome at a time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import cast
+
+from contracts import dispatch
+from contracts.dispatch import (
+    Delivery,
+    DeliveryAccepted,
+    DeliveryDeferred,
+    DeliveryRefused,
+    DeliveryReturned,
+    DeliverySuppressed,
+    DeliveryUnknown,
+)
+from contracts.kinds import Kind
+from libs.postgres.types import Connection, Pool
+from services.planner.adapters import outcomes
+from services.planner.adapters.days import lock_days_shared, reopen_days
+from services.planner.adapters.plan import change_plan
+from services.planner.adapters.recipients import list_recipients
+from services.planner.domain.planned import calendar_pause, decide_anew, return_pause_s
+
+_SETTLED: dict[str, outcomes.Settled] = {
+    dispatch.DELIVERY_REFUSED: "refused",
+    dispatch.DELIVERY_UNKNOWN: "unknown",
+    dispatch.DELIVERY_SUPPRESSED: "suppressed",
+}
+
+
+async def record_outcomes(
+    pool: Pool,
+    type_name: str,
+    answers: Sequence[Delivery],
+    kinds: Mapping[str, Kind],
+    *,
+    now: datetime,
+    rate: float,
+) -> int:
+    """Record a batch of answers of one type; return how many occurrences they changed.
+
+    Copies, answers to older releases and answers about occurrences the plan does not have change
+    nothing. ``rate`` is how many calendar seconds a real one lasts.
+
+    Raises:
+        UnstorableError: a value is out of bounds; nothing was recorded.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        match type_name:
+            case dispatch.DELIVERY_ACCEPTED:
+                accepted = cast("Sequence[DeliveryAccepted]", answers)
+                return await outcomes.accept(connection, accepted)
+            case dispatch.DELIVERY_DEFERRED:
+                return await _defer(connection, cast("Sequence[DeliveryDeferred]", answers))
+            case dispatch.DELIVERY_RETURNED:
+                returned = cast("Sequence[DeliveryReturned]", answers)
+                return await _plan_anew(connection, returned, kinds, now=now, rate=rate)
+            case _:
+                settled = cast(
+                    "Sequence[DeliveryRefused | DeliveryUnknown | DeliverySuppressed]", answers
+                )
+                return await outcomes.settle(connection, _SETTLED[type_name], settled, now=now)
+
+
+async def _defer(connection: Connection, deferred: Sequence[DeliveryDeferred]) -> int:
+    await lock_days_shared(connection)
+    changed = await outcomes.defer(connection, deferred)
+    await reopen_days(connection, sorted({outcome.local_day for outcome in deferred}))
+    return changed
+
+
+async def _plan_anew(
+    connection: Connection,
+    returned: Sequence[DeliveryReturned],
+    kinds: Mapping[str, Kind],
+    *,
+    now: datetime,
+    rate: float,
+) -> int:
+    """Decide anew about what was handed back, by what its people are now.
+
+    The people are read after their rows are held: a projection that came first has been waited
+    for, one that comes later finds the row waiting and moves it.
+    """
+    await lock_days_shared(connection)
+    rows = await outcomes.lock_returned(connection, returned)
+    people = await list_recipients(connection, sorted({row.person_id for row in rows}))
+    changes = []
+    for row in rows:
+        pause = calendar_pause(return_pause_s(row.release), rate=rate)
+        change = decide_anew(
+            row, people.get(row.person_id), kinds.get(row.kind), earliest_at=now + pause
+        )
+        changes.append(change)
+    await change_plan(connection, changes, now=now)
+    await reopen_days(connection, sorted({row.local_day for row in rows}))
+    return len(changes)

@@ -1,0 +1,51 @@
+"""Opens the days ahead, so that projections keep them current, and cuts them into slices."""
+
+import logging
+from collections.abc import Iterable
+from datetime import date, datetime
+
+from contracts.kinds import Kind
+from libs.postgres.types import Pool
+from services.planner.adapters import days
+from services.planner.domain.falling import fallings
+from services.planner.domain.horizon import days_to_open, urgent_from
+
+logger = logging.getLogger(__name__)
+
+
+async def open_days_ahead(pool: Pool, *, now: datetime, horizon_days: int) -> int:
+    """Open every day up to the horizon that is not open yet; return how many.
+
+    Once it has returned, no projection can miss these days: those under way have been waited for,
+    later ones see them. The days' plan partitions must exist.
+    """
+    async with pool.acquire() as connection:
+        if not _missing(await days.find_last_day(connection), now, horizon_days):
+            return 0
+        async with connection.transaction():
+            await days.lock_days(connection)
+            last = await days.find_last_day(connection)
+            opened = await days.open_days(connection, _missing(last, now, horizon_days), now=now)
+    for day in opened:
+        logger.info("day.opened", extra={"local_day": day})
+    return len(opened)
+
+
+async def cut_next_day(
+    pool: Pool, kinds: Iterable[Kind], *, now: datetime, slice_size: int
+) -> bool:
+    """Cut one open day into slices; False if all are cut.
+
+    The slices are cut and read after the day was opened, so whoever they miss was projected since.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        day = await days.take_uncut_day(connection, urgent_from=urgent_from(now))
+        if day is None:
+            return False
+        buckets = sorted({falling.bucket for falling in fallings(kinds, [day])})
+        await days.cut_day(connection, day, buckets, slice_size=slice_size, now=now)
+    return True
+
+
+def _missing(last: date | None, now: datetime, horizon_days: int) -> list[date]:
+    return days_to_open(now.date(), last_opened=last, horizon_days=horizon_days)

@@ -1,0 +1,151 @@
+"""Takes in what is new about people: recipients, their celebrations, their rows in open days."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from contracts.kinds import Kind
+from libs.postgres.types import Connection, Pool
+from services.planner.adapters.celebrations import file_celebrations, remove_celebrations
+from services.planner.adapters.days import list_open_days, lock_days_shared
+from services.planner.adapters.plan import change_plan, lock_unanswered, plan_owed
+from services.planner.adapters.recipients import (
+    insert_recipients,
+    lock_recipients,
+    update_recipients,
+)
+from services.planner.domain.celebration import Celebration, celebrations_of
+from services.planner.domain.falling import fallings, zone_instants
+from services.planner.domain.planned import reschedule
+from services.planner.domain.recipient import Recipient
+
+
+class Renewal(msgspec.Struct, frozen=True):
+    """A person as known before (None: not at all) and as known now."""
+
+    former: Recipient | None
+    current: Recipient
+
+
+async def project_people(
+    pool: Pool, people: Sequence[Recipient], kinds: Mapping[str, Kind], *, now: datetime
+) -> int:
+    """Take in ``people`` as their events tell; return how many of them were news.
+
+    The highest version of a person wins, whatever comes before it, after it or twice. Versions of
+    one person are taken in one after the other, because each may move what the one before made
+    owed. All of it is one transaction, in which no day is opened or closed.
+
+    Raises:
+        UnstorableError: a value is out of bounds; nothing was taken in.
+    """
+    news = 0
+    async with pool.acquire() as connection, connection.transaction():
+        await lock_days_shared(connection)
+        open_days = await list_open_days(connection)
+        for wave in waves(people):
+            renewals = await _take_in(connection, wave)
+            filed = await _file(connection, renewals, kinds)
+            await _move_planned(connection, renewals, kinds, open_days=open_days, now=now)
+            await _plan(connection, filed, kinds, open_days=open_days)
+            news += len(renewals)
+    return news
+
+
+def waves(people: Iterable[Recipient]) -> Iterator[list[Recipient]]:
+    """Yield batches with each person at most once, a person's versions in ascending order."""
+    rest = sorted(people, key=lambda person: person.version)
+    while rest:
+        wave: dict[UUID, Recipient] = {}
+        later = [p for p in rest if wave.setdefault(p.person_id, p) is not p]
+        yield list(wave.values())
+        rest = later
+
+
+async def _take_in(connection: Connection, people: Sequence[Recipient]) -> list[Renewal]:
+    """Write who is new or newer than known, and return them with what was known."""
+    known = await lock_recipients(connection, [person.person_id for person in people])
+    unknown = [person for person in people if person.person_id not in known]
+    inserted = await insert_recipients(connection, unknown)
+    if missed := [p.person_id for p in unknown if p.person_id not in inserted]:
+        known |= await lock_recipients(connection, missed)
+    renewals = [
+        Renewal(known.get(person.person_id), person)
+        for person in people
+        if person.person_id in inserted or person.version > known[person.person_id].version
+    ]
+    await update_recipients(connection, [r.current for r in renewals if r.former is not None])
+    return renewals
+
+
+async def _file(
+    connection: Connection, renewals: Sequence[Renewal], kinds: Mapping[str, Kind]
+) -> list[Celebration]:
+    """Bring the celebrations of ``renewals`` up to date; return those that are new or changed."""
+    gone: list[Celebration] = []
+    filed: list[Celebration] = []
+    for renewal in renewals:
+        former = _celebrations(renewal.former, kinds)
+        current = _celebrations(renewal.current, kinds)
+        gone += [former[key] for key in former.keys() - current.keys()]
+        filed += [current[key] for key in current if current[key] != former.get(key)]
+    await remove_celebrations(connection, gone)
+    await file_celebrations(connection, filed)
+    return filed
+
+
+def _celebrations(
+    recipient: Recipient | None, kinds: Mapping[str, Kind]
+) -> dict[tuple[int, str], Celebration]:
+    found = [] if recipient is None else celebrations_of(recipient, kinds.values())
+    return {(one.bucket, one.kind): one for one in found}
+
+
+async def _move_planned(
+    connection: Connection,
+    renewals: Sequence[Renewal],
+    kinds: Mapping[str, Kind],
+    *,
+    open_days: Sequence[date],
+    now: datetime,
+) -> None:
+    """Move or cancel what is planned for people whose schedule changed."""
+    moved = {r.current.person_id: r.current for r in renewals if _is_rescheduled(r)}
+    if not moved:
+        return
+    rows = await lock_unanswered(connection, sorted(moved), open_days)
+    changes = (
+        reschedule(row, moved[row.person_id], kinds.get(row.kind))
+        for row in rows
+        if row.state != "released"
+    )
+    await change_plan(connection, [change for change in changes if change], now=now)
+
+
+def _is_rescheduled(renewal: Renewal) -> bool:
+    former = renewal.former
+    return former is not None and former.schedule_version < renewal.current.schedule_version
+
+
+async def _plan(
+    connection: Connection,
+    filed: Sequence[Celebration],
+    kinds: Mapping[str, Kind],
+    *,
+    open_days: Sequence[date],
+) -> None:
+    """Plan what the celebrations in ``filed`` make owed on the open days."""
+    falls = fallings(kinds.values(), open_days)
+    near = {(falling.bucket, falling.kind) for falling in falls}
+    candidates = [one for one in filed if (one.bucket, one.kind) in near]
+    if candidates:
+        buckets = {one.bucket for one in candidates}
+        falls = [falling for falling in falls if falling.bucket in buckets]
+        await plan_owed(
+            connection,
+            falls,
+            zone_instants(falls, sorted({one.zone for one in candidates})),
+            among=sorted({one.person_id for one in candidates}),
+        )

@@ -1,0 +1,108 @@
+"""Releases what is due, and asks again where nobody answers."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from contracts.kinds import Kind
+from libs.broker import Publisher
+from libs.postgres.types import Connection, Pool
+from libs.telemetry.tracing import current_traceparent
+from services.planner.adapters import days, releases
+from services.planner.adapters.plan import change_plan
+from services.planner.adapters.recipients import list_recipients
+from services.planner.adapters.releases import Taken, Window
+from services.planner.adapters.requests import publish_requests
+from services.planner.domain.horizon import last_due_day
+from services.planner.domain.planned import reschedule
+
+logger = logging.getLogger(__name__)
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """Whether anything can be due: from which days, how many may be released, when the next is."""
+
+    window: Window
+    room: int
+    next_at: datetime | None
+
+
+async def look_out(pool: Pool, *, now: datetime, in_flight_limit: int) -> Outlook | None:
+    """Return what there is to release; None while no day is open.
+
+    ``room`` is what ``in_flight_limit`` leaves beside the releases that are not answered yet.
+    """
+    async with pool.acquire() as connection:
+        first = await days.find_window_start(connection)
+        if first is None:
+            return None
+        window = Window(first, last_due_day(now))
+        released = await releases.count_released(connection, window, upto=in_flight_limit)
+        next_at = await releases.find_next_release(connection, window)
+    return Outlook(window, in_flight_limit - released, next_at)
+
+
+async def release_due(
+    pool: Pool,
+    publisher: Publisher,
+    kinds: Mapping[str, Kind],
+    window: Window,
+    *,
+    now: datetime,
+    limit: int,
+    ask_after: timedelta,
+) -> list[Taken]:
+    """Release up to ``limit`` rows due at ``now``; return what was decided about each.
+
+    Published inside the transaction that holds the rows, so the plan is its own outbox: without
+    the commit the same release goes out again, and the dispatcher recognises the copy.
+
+    Raises:
+        ExceptionGroup: of ``PublishError``; nothing was released.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        taken = await releases.take_due(
+            connection, window, now=now, limit=limit, ask_after=ask_after
+        )
+        await _reschedule_stale(connection, taken, kinds, now=now)
+        requests = [row.request() for row in taken if row.verdict == "released"]
+        await publish_requests(publisher, requests, now=now, traceparent=current_traceparent())
+    return taken
+
+
+async def ask_again(
+    pool: Pool,
+    publisher: Publisher,
+    window: Window,
+    *,
+    now: datetime,
+    limit: int,
+    ask_after: timedelta,
+) -> int:
+    """Publish again up to ``limit`` releases nobody answered, under the same numbers.
+
+    Heals a request or an answer that was lost; the dispatcher answers a copy with what it knows.
+    The broker is told inside the transaction, as in ``release_due``.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        silent = await releases.take_silent(connection, window, ask_after=ask_after, limit=limit)
+        await publish_requests(publisher, silent, now=now, traceparent=current_traceparent())
+    if silent:
+        logger.info("release.asked_again", extra={"items": len(silent)})
+    return len(silent)
+
+
+async def _reschedule_stale(
+    connection: Connection, taken: Sequence[Taken], kinds: Mapping[str, Kind], *, now: datetime
+) -> None:
+    """Renew rows made from an older schedule than their person has: a slice read it just before."""
+    stale = [row for row in taken if row.verdict == "stale"]
+    if not stale:
+        return
+    people = await list_recipients(connection, releases.people_of(stale))
+    changes = (
+        reschedule(row.planned(), people[row.person_id], kinds.get(row.kind)) for row in stale
+    )
+    await change_plan(connection, [change for change in changes if change], now=now)

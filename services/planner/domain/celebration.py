@@ -1,0 +1,51 @@
+"""A person's standing claim to be greeted for a kind, filed where a day's planning finds it."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from uuid import UUID
+
+import msgspec
+
+from contracts.kinds import Kind
+from services.planner.domain.recipient import Recipient
+from services.planner.domain.recurrence import RECURRENCES
+
+
+class Celebration(msgspec.Struct, frozen=True):
+    """Everything about a person that decides when ``kind`` is due. ``origin`` is None where its
+    year is unknown; ``person_version`` is the schedule version it was filed from."""
+
+    bucket: int
+    person_id: UUID
+    kind: str
+    zone: str
+    leap_day: str
+    origin: date | None
+    since: datetime
+    person_version: int
+
+
+def celebrations_of(recipient: Recipient, kinds: Iterable[Kind]) -> list[Celebration]:
+    """Return what is to be filed for ``recipient``: nothing for the absent and for opt-outs."""
+    if not recipient.is_active:
+        return []
+    wanted = (kind for kind in kinds if kind.name not in recipient.opt_outs)
+    found = (_celebration(recipient, kind) for kind in wanted)
+    return [celebration for celebration in found if celebration is not None]
+
+
+def _celebration(recipient: Recipient, kind: Kind) -> Celebration | None:
+    origin = recipient.origin_of(kind)
+    bucket = None if origin is None else RECURRENCES[kind.cadence].bucket_of(origin)
+    if origin is None or bucket is None:
+        return None
+    return Celebration(
+        bucket,
+        recipient.person_id,
+        kind.name,
+        recipient.zone,
+        recipient.leap_day,
+        origin.first_day,
+        recipient.since(kind),
+        recipient.schedule_version,
+    )

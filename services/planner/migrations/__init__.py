@@ -1,0 +1,1 @@
+"""Forward-only changes of the planner's database, in order of their names."""
