@@ -6,6 +6,8 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+PATH_TOO = (*os.get_exec_path(), "/usr/sbin", "/usr/local/sbin")
+"""Where programs are looked for beside the usual folders of packages."""
 OLDEST_POSTGRES = 14
 """The relay's cursor needs multirange types."""
 POSTGRES_PROGRAMS = ("initdb", "postgres", "psql")
@@ -51,7 +53,7 @@ def _matching(root: Path, patterns: Sequence[str]) -> list[Path]:
 
 
 def _on_path(program: str) -> list[Path]:
-    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
+    found = shutil.which(program, path=os.pathsep.join(PATH_TOO))
     return [Path(found).resolve().parent] if found else []
 
 

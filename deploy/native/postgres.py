@@ -27,13 +27,13 @@ def start(instance: Instance, state: State, programs: Path) -> None:
     May be called at any time: what an earlier call finished is kept, what it left half done is
     begun again.
     """
-    if daemons.is_alive(state.daemons.get("postgres")):
+    log = instance.logs / "postgres.log"
+    if _comes_to_answer(state, programs):
         return
     quarters = _prepare(instance, state, programs)
     _forget_dead_server(quarters.data)
     if not ports.is_free(state.port("postgres")):
         del state.ports["postgres"]
-    log = instance.logs / "postgres.log"
     listening = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
     command = [
         str(programs / "postgres"),
@@ -46,7 +46,10 @@ def start(instance: Instance, state: State, programs: Path) -> None:
         [*quarters.prefix, *command, *listening], log=log, environ=_environ(), cwd=Path("/")
     )
     instance.write(state)
-    _wait_until_it_answers(state, programs, log)
+    if not _comes_to_answer(state, programs):
+        raise CannotContinueError(
+            f"PostgreSQL did not start; see {log}, which ends\n{daemons.last_lines(log)}"
+        )
 
 
 def create_databases(state: State, programs: Path) -> None:
@@ -166,15 +169,13 @@ def _forget_dead_server(data: Path) -> None:
     lock.unlink(missing_ok=True)
 
 
-def _wait_until_it_answers(state: State, programs: Path, log: Path) -> None:
-    daemon = state.daemons["postgres"]
-    reached = wait_until(
+def _comes_to_answer(state: State, programs: Path) -> bool:
+    """Return whether the server runs and, if need be after a while, can be used."""
+    daemon = state.daemons.get("postgres")
+    wait_until(
         lambda: not daemons.is_alive(daemon) or _answers(state, programs), timeout_s=STARTING_S
     )
-    if not reached or not daemons.is_alive(daemon):
-        raise CannotContinueError(
-            f"PostgreSQL did not start; see {log}, which ends\n{daemons.last_lines(log)}"
-        )
+    return daemons.is_alive(daemon) and _answers(state, programs)
 
 
 def _answers(state: State, programs: Path) -> bool:

@@ -81,9 +81,8 @@ def url(state: State) -> str:
 
 
 def management_url(state: State) -> str:
-    """Return the URL of the management API, login included."""
-    port = state.port("management")
-    return f"http://{USER}:{state.secret('rabbitmq')}@127.0.0.1:{port}/api"
+    """Return the URL of the management API; its login is that of the broker's URL."""
+    return f"http://127.0.0.1:{state.port('management')}/api"
 
 
 def _write_settings(home: Path, state: State, *, management: bool) -> None:

@@ -68,15 +68,18 @@ async def _start_inbox(system: System) -> dict[str, str]:
     """Start the stand-in inbox and return the settings with which the dispatcher mails to it."""
     smtp = free_port()
     http = free_port(avoid={smtp})
+    mail = system.folder / "mail"
+    mail.mkdir(exist_ok=True)
     listening = {
         "INBOX_HOST": "127.0.0.1",
         "INBOX_SMTP_PORT": str(smtp),
         "INBOX_HTTP_PORT": str(http),
+        "INBOX_LEDGER": str(mail / "inbox.jsonl"),
     }
     await system.start("inbox", INBOX, env=listening, port=http, restart=True)
     return {
         "DISPATCHER_PROVIDER": "smtp",
-        "DISPATCHER_PROVIDER_URL": f"smtp://127.0.0.1:{smtp}?inbox=http://127.0.0.1:{http}",
+        "DISPATCHER_PROVIDER_URL": f"smtp://127.0.0.1:{smtp}?lookup=http://127.0.0.1:{http}/api/messages",
     }
 
 

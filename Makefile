@@ -1,0 +1,59 @@
+# Every command starts by bringing .venv up to date with requirements/dev.lock; nothing else has to
+# be installed before. ARGS="..." is passed on, e.g. make test ARGS="-k outbox -x".
+PYTHON ?= python3
+ARGS ?=
+# Another folder for the servers of up, down, reset and run.
+JUBILEE_LOCAL ?= .local
+BIN := .venv/bin
+NATIVE := $(BIN)/python -m deploy.native
+SOURCES := contracts deploy libs services tests
+export JUBILEE_LOCAL
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo run up down reset test check format contracts bench lock
+
+help: ## Show this list
+	@echo "make <target>:"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## Make .venv hold what requirements/dev.lock says (every other target does this first)
+	@$(PYTHON) -m deploy.native.bootstrap
+
+demo: venv ## One world day of nine o'clocks in about a minute, processes killed on the way
+	@$(NATIVE) --folder .local/demo with -- $(BIN)/python -m deploy.demo $(ARGS)
+
+run: venv ## The whole system in real time until Ctrl-C, with its URLs and API key
+	@$(NATIVE) run
+
+up: venv ## Start private PostgreSQL and RabbitMQ and write .local/env, ready to be sourced
+	@$(NATIVE) up
+
+down: venv ## Stop what `make up` or `make run` started; data stay
+	@$(NATIVE) down
+
+reset: venv ## Stop everything and delete its data
+	@$(NATIVE) reset
+
+test: venv ## Every test, on servers of their own
+	@$(NATIVE) --folder .local/test with --for-tests -- $(BIN)/python -m pytest $(ARGS)
+
+check: venv ## Format, lint, types, import rules and unit tests, in under a minute
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/unit $(ARGS)
+
+format: venv ## Format the sources and mend what the linter can
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+contracts: venv ## Write contracts/published from the code
+	@$(BIN)/python -m deploy.contracts
+
+bench: venv ## Measure releases, mails and events per second; raw results to a file
+	@$(NATIVE) --folder .local/bench with -- $(BIN)/python -m tests.bench $(ARGS)
+
+lock: venv ## Resolve requirements/*.in anew into hash-pinned locks
+	@$(BIN)/python -m deploy.native.lock

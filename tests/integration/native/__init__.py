@@ -1,0 +1,1 @@
+"""Real servers and processes, started and stopped."""

@@ -1,0 +1,1 @@
+"""The tool that starts servers and processes, without starting servers."""

@@ -1,0 +1,127 @@
+"""What a person at the terminal meets: targets, one sentence per failure, locks, containers."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from deploy.native.bootstrap import bring_up_to_date
+from deploy.native.errors import CannotContinueError
+from deploy.native.instance import ROOT
+
+BIN = Path(sys.executable).parent
+
+
+def _native(*arguments: str, **environ: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "deploy.native", *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_make_without_a_target_lists_every_target() -> None:
+    told = subprocess.run(["make", "-s"], cwd=ROOT, capture_output=True, text=True, check=True)
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    listed = {line.split()[0] for line in told.stdout.splitlines()[1:]}
+    assert listed == set(phony.group(1).split())
+
+
+def test_ci_runs_the_command_of_the_readme() -> None:
+    assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_a_failure_is_one_sentence(tmp_path: Path) -> None:
+    done = _native("--folder", str(tmp_path), "up", USER_DATABASE_URL="postgresql://db/user")
+    assert done.returncode == 1
+    assert done.stderr.startswith("jubilee: PLANNER_DATABASE_URL")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = _native("--folder", str(tmp_path / "file" / "below"), "down")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_stopping_what_never_ran_says_so(tmp_path: Path) -> None:
+    done = _native("--folder", str(tmp_path / "new"), "down")
+    assert (done.returncode, done.stdout) == (0, "jubilee: nothing was running\n")
+
+
+def test_an_environment_made_from_the_same_lock_is_left_alone(tmp_path: Path) -> None:
+    lock, venv = _lock_with_environment(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in venv.rglob("*")}
+    bring_up_to_date(venv, lock)
+    assert {path: path.stat().st_mtime_ns for path in venv.rglob("*")} == before
+
+
+def test_a_lock_that_cannot_be_installed_leaves_no_stamp(tmp_path: Path) -> None:
+    lock, venv = _lock_with_environment(tmp_path)
+    lock.write_text("no-such-distribution==1.0\n")  # without a hash, so nothing is asked for
+    with pytest.raises(CannotContinueError, match="installing dev"):
+        bring_up_to_date(venv, lock)
+    lock.write_text("")
+    bring_up_to_date(venv, lock)
+
+
+def _lock_with_environment(tmp_path: Path) -> tuple[Path, Path]:
+    """Return an empty lock and an environment that was made from it."""
+    lock = tmp_path / "requirements" / "dev.lock"
+    lock.parent.mkdir()
+    lock.write_text("# nothing\n")
+    bring_up_to_date(tmp_path / ".venv", lock)
+    return lock, tmp_path / ".venv"
+
+
+@pytest.mark.parametrize("name", ["runtime", "dev"])
+def test_a_lock_pins_hashes_and_names_no_address(name: str) -> None:
+    text = (ROOT / "requirements" / f"{name}.lock").read_text()
+    assert "://" not in text
+    assert "file:" not in text
+    pins = re.findall(r"^[\w.\[\]-]+==.*?(?=^\w|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert pins
+    assert all("--hash=sha256:" in pin for pin in pins)
+
+
+def test_the_compose_file_holds_to_its_schema() -> None:
+    check = [str(BIN / "check-jsonschema"), "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run(
+        [*check, str(ROOT / "docker-compose.yml")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_service_waits_for_its_own_migration() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    for service in ("user", "planner", "dispatcher"):
+        assert services[f"{service}-migrate"]["command"] == [f"services.{service}", "migrate"]
+        waits = services[service]["depends_on"][f"{service}-migrate"]
+        assert waits == {"condition": "service_completed_successfully"}
+
+
+def test_containers_are_reached_from_this_machine_only() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    published = [port for service in services.values() for port in service.get("ports", ())]
+    assert published
+    assert all(port.startswith("127.0.0.1:") for port in published)
+
+
+def test_the_dockerfile_satisfies_the_linter() -> None:
+    done = subprocess.run(
+        [str(BIN / "hadolint"), str(ROOT / "deploy" / "docker" / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
