@@ -33,6 +33,38 @@ _GONE = (
 )
 
 
+_PASSING = (
+    *_GONE,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.SerializationError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InterfaceError,
+)
+
+
+async def repeating(call: Callable[[], Awaitable[T]], *, within_s: float) -> T:
+    """Return what ``call`` returns; while PostgreSQL is away or found a deadlock, call it again.
+
+    ``call`` must do the same whether or not an earlier try took effect. The error of the last try
+    is raised once ``within_s`` real seconds have passed.
+    """
+    policy = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception_type(_PASSING),
+        wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
+        stop=tenacity.stop_after_delay(within_s),
+        before_sleep=lambda state: logger.warning(
+            "transaction.repeated", extra={"attempt": state.attempt_number}
+        ),
+        reraise=True,
+    )
+
+    async def attempt() -> T:
+        return await call()
+
+    return await policy(attempt)
+
+
 def retry_delay_s(attempt: int, *, random: Random) -> float:
     """Return how long to wait after the ``attempt``-th failure: 2, 4, 8, 16, 32 … 3600 s, jittered.
 
@@ -130,17 +162,20 @@ class Guard:
 
     async def _guarded(self, call: Callable[[], Awaitable[T]]) -> T:
         breaker = await self._factory.get_breaker(self.name)
+        was_refused = False
         try:
             async with breaker:
                 return await call()
         except OpenedState as error:
             # purgatory raises one and the same instance; its traceback would grow for ever.
             error.__traceback__ = None
+            was_refused = True
             raise CircuitOpenError(self.name) from None
         finally:
-            self._note(breaker.context.state)
+            self._note(breaker.context.state, was_refused=was_refused)
 
-    def _note(self, state: str) -> None:
-        if state == "opened" and self._state != "opened":
+    def _note(self, state: str, *, was_refused: bool) -> None:
+        """Remember the state; a failed probe opens the breaker anew, a refusal does not."""
+        if state == "opened" and not was_refused:
             self._opened_at_s = monotonic_s()
         self._state = state

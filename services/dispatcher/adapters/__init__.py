@@ -1,0 +1,1 @@
+"""How the dispatcher speaks to its tables and to mail providers."""

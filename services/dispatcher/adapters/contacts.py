@@ -1,0 +1,30 @@
+"""The contacts table: the dispatcher's own copy of whom to greet where."""
+
+from collections.abc import Sequence
+
+from libs.postgres.types import Connection
+from services.dispatcher.adapters.refusals import refusing_bad_values
+from services.dispatcher.adapters.sql import SQL
+from services.dispatcher.domain.contact import Contact
+
+
+async def project_contacts(connection: Connection, contacts: Sequence[Contact]) -> None:
+    """Keep each contact that is newer than what is there; no person twice in ``contacts``.
+
+    Raises:
+        RefusedValuesError: a value cannot be stored.
+    """
+    with refusing_bad_values():
+        await connection.execute(
+            SQL.project_contacts,
+            [contact.person_id for contact in contacts],
+            [contact.version for contact in contacts],
+            [contact.schedule_version for contact in contacts],
+            [contact.state for contact in contacts],
+            [contact.email for contact in contacts],
+            [contact.address for contact in contacts],
+            [contact.first_name for contact in contacts],
+            [contact.last_name for contact in contacts],
+            [contact.locale for contact in contacts],
+            [",".join(contact.opt_outs) for contact in contacts],
+        )

@@ -1,0 +1,199 @@
+"""The delivery events, open claims and held periods: what makes "never twice" true."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from contracts.dispatch import DispatchRequested
+from libs.postgres.types import Connection, Record
+from services.dispatcher.adapters.refusals import refusing_bad_values
+from services.dispatcher.adapters.sql import SQL
+from services.dispatcher.domain.delivery import Claim, DeliveryEvent, Recipient
+
+LOOKED_BACK_DAYS = 14
+"""Local days before today in which unknown outcomes are looked for; far beyond any lateness."""
+
+AttemptKey = tuple[date, UUID, str, int]
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """What the claim said of one request; ``claim`` is set where it is ours to send."""
+
+    request: DispatchRequested
+    verdict: str
+    attempts: int
+    claim: Claim | None
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What the claim said of a batch. The lease ends by the database's clock."""
+
+    judged: list[Judged]
+    lease_until: datetime
+
+
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
+    """An attempt whose outcome is unknown."""
+
+    local_day: date
+    person_id: UUID
+    kind: str
+    release: int
+    period: date
+    due_at: datetime
+    provider: str
+    can_be_asked: bool
+    attempts: int
+
+
+async def claim_requests(
+    connection: Connection,
+    requests: Sequence[DispatchRequested],
+    *,
+    now: datetime,
+    claim_id: UUID,
+    lease_s: float,
+    provider: str,
+) -> Judgement:
+    """Claim what may be sent; ``requests`` is not empty and names no attempt twice.
+
+    Raises:
+        RefusedValuesError: a request cannot be stored.
+    """
+    days = [request.local_day for request in requests]
+    with refusing_bad_values():
+        rows = await connection.fetch(
+            SQL.claim_requests,
+            days,
+            [request.person_id for request in requests],
+            [request.kind for request in requests],
+            [request.release for request in requests],
+            [request.period for request in requests],
+            [request.due_at for request in requests],
+            [request.expires_at for request in requests],
+            [request.person_version for request in requests],
+            now,
+            claim_id,
+            lease_s,
+            provider,
+            min(days),
+            max(days),
+        )
+    judged = [_judged(request, row) for request, row in zip(requests, rows, strict=True)]
+    return Judgement(judged, rows[0]["lease_until"])
+
+
+async def record_events(
+    connection: Connection,
+    events: Sequence[DeliveryEvent],
+    *,
+    now: datetime,
+    claim_id: UUID | None = None,
+) -> set[AttemptKey]:
+    """Record outcomes or settlements and return which were; others were there before.
+
+    Periods that these events free are let go of in the same statement. ``claim_id`` is the claim
+    that ends here.
+
+    Raises:
+        RefusedValuesError: an event cannot be stored.
+    """
+    with refusing_bad_values():
+        rows = await connection.fetch(
+            SQL.record_events,
+            [event.local_day for event in events],
+            [event.person_id for event in events],
+            [event.kind for event in events],
+            [event.release for event in events],
+            [event.step for event in events],
+            [event.type for event in events],
+            [event.reason for event in events],
+            [event.period for event in events],
+            [event.due_at for event in events],
+            [event.retry_at for event in events],
+            [event.provider for event in events],
+            [event.message_id for event in events],
+            [event.answer for event in events],
+            now,
+            claim_id,
+        )
+    return {(row["local_day"], row["person_id"], row["kind"], row["release"]) for row in rows}
+
+
+async def list_latest_outcomes(
+    connection: Connection, requests: Sequence[DispatchRequested]
+) -> list[DeliveryEvent]:
+    """Return what is known of the occurrences of ``requests``; nothing for those in flight."""
+    rows = await connection.fetch(
+        SQL.list_latest_outcomes,
+        [request.local_day for request in requests],
+        [request.person_id for request in requests],
+        [request.kind for request in requests],
+    )
+    return [DeliveryEvent(**row) for row in rows]
+
+
+async def list_holders(
+    connection: Connection, requests: Sequence[DispatchRequested]
+) -> list[date | None]:
+    """Return the local day that holds the period of each request, None where none does."""
+    rows = await connection.fetch(
+        SQL.list_holders,
+        [request.period for request in requests],
+        [request.person_id for request in requests],
+        [request.kind for request in requests],
+    )
+    holders: dict[int, date] = {row["place"]: row["holder_day"] for row in rows}
+    return [holders.get(place) for place in range(1, len(requests) + 1)]
+
+
+async def read_lease_left_s(connection: Connection, lease_until: datetime) -> float:
+    """Return the real seconds a lease has left, by the database's clock."""
+    left_s: float = await connection.fetchval(SQL.read_lease_left, lease_until)
+    return left_s
+
+
+async def record_lapsed(
+    connection: Connection, *, now: datetime, limit: int
+) -> list[DeliveryEvent]:
+    """Record as unknown what up to ``limit`` lapsed claims left open; return those events."""
+    rows = await connection.fetch(SQL.record_lapsed, now, limit)
+    return [DeliveryEvent(**row) for row in rows]
+
+
+async def list_unsettled(
+    connection: Connection,
+    *,
+    now: datetime,
+    provider: str | None,
+    kinds_sent_again: Iterable[str],
+    grace_s: float,
+    limit: int,
+) -> list[Unsettled]:
+    """Return unknown outcomes that can be settled by asking ``provider`` or by a kind's promise."""
+    rows = await connection.fetch(
+        SQL.list_unsettled,
+        oldest_day(now),
+        provider,
+        list(kinds_sent_again),
+        grace_s,
+        limit,
+    )
+    return [Unsettled(**row) for row in rows]
+
+
+def oldest_day(now: datetime) -> date:
+    """Return the first local day in which unknown outcomes are looked for."""
+    return (now - timedelta(days=LOOKED_BACK_DAYS)).date()
+
+
+def _judged(request: DispatchRequested, row: Record) -> Judged:
+    verdict: str = row["verdict"]
+    # This attempt's own claim, which is not in the statement's snapshot, is not counted.
+    attempts: int = row["attempts"]
+    if verdict != "claim":
+        return Judged(request, verdict, attempts, None)
+    recipient = Recipient(row["email"], row["first_name"], row["last_name"], row["locale"])
+    return Judged(request, verdict, attempts, Claim(request, recipient, attempts))

@@ -1,0 +1,137 @@
+"""Turns what happened to deliveries into messages for the outbox."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from contracts import codec, dispatch, topology
+from contracts.envelope import MAX_BATCH_ITEMS, Event, event
+from libs.ids import new_id, occurrence_key
+from libs.outbox import OutboxMessage
+from libs.telemetry.tracing import current_traceparent
+from services.dispatcher.domain.delivery import DeliveryEvent
+
+SOURCE = "/jubilee/dispatcher"
+
+_TYPES = {
+    "accepted": dispatch.DELIVERY_ACCEPTED,
+    "refused": dispatch.DELIVERY_REFUSED,
+    "deferred": dispatch.DELIVERY_DEFERRED,
+    "unknown": dispatch.DELIVERY_UNKNOWN,
+    "suppressed": dispatch.DELIVERY_SUPPRESSED,
+}
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """A request that was not claimed, and why."""
+
+    request: dispatch.DispatchRequested
+    reason: str
+
+
+def messages(
+    events: Sequence[DeliveryEvent], returned: Sequence[Returned] = (), *, now: datetime
+) -> list[OutboxMessage]:
+    """Return one message per type, or several where there are more than 500 of one.
+
+    A recorded event keeps its id for ever, so that a copy of it can be told as one.
+    """
+    traceparent = current_traceparent()
+    by_type: defaultdict[str, list[Event[Any]]] = defaultdict(list)
+    for happened in events:
+        by_type[_TYPES[happened.type]].append(_event_of(happened, traceparent))
+    for one in returned:
+        by_type[dispatch.DELIVERY_RETURNED].append(_event_of_returned(one, now, traceparent))
+    return [
+        OutboxMessage(topology.EVENTS, type_name, len(batch), codec.encode_items(batch))
+        for type_name, of_type in by_type.items()
+        for batch in _batches(of_type)
+    ]
+
+
+def _batches(events: list[Event[Any]]) -> Iterable[list[Event[Any]]]:
+    return (
+        events[start : start + MAX_BATCH_ITEMS] for start in range(0, len(events), MAX_BATCH_ITEMS)
+    )
+
+
+def _event_of(happened: DeliveryEvent, traceparent: str | None) -> Event[Any]:
+    occurrence = happened.occurrence
+    return event(
+        _data(happened),
+        event_id=f"{occurrence}/{happened.release}/{happened.step}",
+        type_name=_TYPES[happened.type],
+        source=SOURCE,
+        subject=occurrence,
+        time=happened.recorded_at,
+        traceparent=traceparent,
+    )
+
+
+def _event_of_returned(one: Returned, now: datetime, traceparent: str | None) -> Event[Any]:
+    request = one.request
+    return event(
+        dispatch.DeliveryReturned(
+            local_day=request.local_day,
+            person_id=request.person_id,
+            kind=request.kind,
+            release=request.release,
+            reason=one.reason,
+        ),
+        event_id=str(new_id()),
+        type_name=dispatch.DELIVERY_RETURNED,
+        source=SOURCE,
+        subject=occurrence_key(request.local_day, request.person_id, request.kind),
+        time=now,
+        traceparent=traceparent,
+    )
+
+
+def _data(happened: DeliveryEvent) -> dispatch.Delivery:
+    if happened.type == "accepted":
+        return _accepted(happened)
+    reason = happened.reason or ""
+    if happened.type == "deferred":
+        return dispatch.DeliveryDeferred(
+            local_day=happened.local_day,
+            person_id=happened.person_id,
+            kind=happened.kind,
+            release=happened.release,
+            reason=reason,
+            retry_at=happened.retry_at or happened.recorded_at,
+        )
+    return _WITH_REASON[happened.type](
+        local_day=happened.local_day,
+        person_id=happened.person_id,
+        kind=happened.kind,
+        release=happened.release,
+        reason=reason,
+    )
+
+
+def _accepted(happened: DeliveryEvent) -> dispatch.DeliveryAccepted:
+    return dispatch.DeliveryAccepted(
+        local_day=happened.local_day,
+        person_id=happened.person_id,
+        kind=happened.kind,
+        release=happened.release,
+        accepted_at=happened.recorded_at,
+        due_at=happened.due_at or happened.recorded_at,
+        provider=happened.provider or "",
+        message_id=happened.message_id or "",
+    )
+
+
+_WITH_REASON: dict[
+    str,
+    type[dispatch.DeliveryRefused]
+    | type[dispatch.DeliveryUnknown]
+    | type[dispatch.DeliverySuppressed],
+] = {
+    "refused": dispatch.DeliveryRefused,
+    "unknown": dispatch.DeliveryUnknown,
+    "suppressed": dispatch.DeliverySuppressed,
+}

@@ -1,0 +1,74 @@
+"""Messages nobody could deal with, waiting for a person."""
+
+import hashlib
+from datetime import datetime
+from uuid import UUID, uuid5
+
+import msgspec
+
+from libs.postgres.types import Connection
+from services.dispatcher.adapters.sql import SQL
+
+_SET_ASIDE = UUID("a3f1b1de-8f6e-5a39-9d4c-0f6b51a0c9d2")
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """One waiting message, without its body, which may name people."""
+
+    id: UUID
+    queue: str
+    type: str
+    reason: str
+    items: int
+    recorded_at: datetime
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """One waiting message, to be sent back."""
+
+    id: UUID
+    queue: str
+    type: str
+    body: bytes
+    items: int
+
+
+async def put_set_aside(
+    connection: Connection,
+    *,
+    queue: str,
+    type_name: str,
+    reason: str,
+    body: bytes,
+    items: int,
+    now: datetime,
+) -> UUID:
+    """Keep a message for a person and return its id; a copy of a waiting one changes nothing."""
+    aside_id = uuid5(_SET_ASIDE, f"{queue}/{hashlib.sha256(body).hexdigest()}")
+    await connection.execute(
+        SQL.put_set_aside, aside_id, queue, type_name, reason, body, items, now
+    )
+    return aside_id
+
+
+async def list_set_aside(connection: Connection, *, after: UUID, limit: int) -> list[SetAside]:
+    """Return up to ``limit`` waiting messages whose ids follow ``after``."""
+    rows = await connection.fetch(SQL.list_set_aside, after, limit)
+    return [SetAside(**row) for row in rows]
+
+
+async def find_set_aside(connection: Connection, aside_id: UUID) -> Waiting | None:
+    """Return the message if it still waits."""
+    row = await connection.fetchrow(SQL.find_set_aside, aside_id)
+    return Waiting(**row) if row else None
+
+
+async def mark_redriven(connection: Connection, aside_id: UUID, *, now: datetime) -> None:
+    """Note that the message was sent back to its queue."""
+    await connection.execute(SQL.mark_redriven, aside_id, now)
+
+
+async def count_set_aside(connection: Connection) -> int:
+    """Return how many messages wait."""
+    waiting: int = await connection.fetchval(SQL.count_set_aside)
+    return waiting

@@ -1,0 +1,40 @@
+-- List up to $5 unknown outcomes that can be settled by now, the longest known first.
+-- $1 the oldest local day to look at, $2 the provider that can be asked (NULL: none can), $3 the
+-- kinds that are sent again when nobody can tell, $4 real seconds after the lease from which "never
+-- saw it" counts. An unknown of another provider, or one that nobody may repeat, waits for an
+-- operator.
+-- Reads delivery_events_unknown_idx and delivery_events_pkey.
+SELECT
+    outcome.local_day, outcome.person_id, outcome.kind, outcome.release,
+    claim.period, claim.due_at, claim.provider,
+    coalesce(claim.provider = $2, FALSE) AS can_be_asked,
+    (
+        SELECT count(*)::integer
+        FROM delivery_events AS attempt
+        WHERE attempt.local_day = outcome.local_day
+          AND attempt.person_id = outcome.person_id
+          AND attempt.kind = outcome.kind
+          AND attempt.step = 0
+    ) AS attempts
+FROM delivery_events AS outcome
+JOIN delivery_events AS claim
+    ON claim.local_day = outcome.local_day
+    AND claim.person_id = outcome.person_id
+    AND claim.kind = outcome.kind
+    AND claim.release = outcome.release
+    AND claim.step = 0
+WHERE outcome.step = 1
+  AND outcome.type = 'unknown'
+  AND outcome.local_day >= $1
+  AND claim.lease_until + make_interval(secs => $4) < clock_timestamp()
+  AND (claim.provider = $2 OR outcome.kind = ANY ($3::text[]))
+  AND NOT EXISTS (
+      SELECT FROM delivery_events AS settlement
+      WHERE settlement.local_day = outcome.local_day
+        AND settlement.person_id = outcome.person_id
+        AND settlement.kind = outcome.kind
+        AND settlement.release = outcome.release
+        AND settlement.step = 2
+  )
+ORDER BY outcome.recorded_at
+LIMIT $5

@@ -1,0 +1,200 @@
+"""Takes requests for sending: the only door to the provider."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from contracts.dispatch import DispatchRequested
+from contracts.kinds import KINDS
+from libs import outbox
+from libs.clock import monotonic_s
+from libs.ids import new_id
+from libs.postgres.types import Connection
+from libs.resilience import repeating
+from services.dispatcher.adapters import delivery_events
+from services.dispatcher.adapters.delivery_events import Judged, Judgement
+from services.dispatcher.adapters.messages import Returned, messages
+from services.dispatcher.adapters.metrics import (
+    CLAIM_SECONDS,
+    OUTCOMES_RECORDED,
+    REQUESTS_JUDGED,
+)
+from services.dispatcher.app.courier import Courier
+from services.dispatcher.domain.delivery import (
+    OUTCOME,
+    RETURNED_REASONS,
+    SUPPRESSED_REASONS,
+    Claim,
+    DeliveryEvent,
+)
+
+REPEATED_WITHIN_S = 10.0
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """What is ours to send until ``lease_until``, by the database's clock."""
+
+    claim_id: UUID
+    claims: list[Claim]
+    lease_until: datetime
+
+
+async def claim_requests(courier: Courier, requests: Sequence[DispatchRequested]) -> Claimed | None:
+    """Claim what may be sent now and answer the rest; None when nothing is ours.
+
+    Claims, suppressions and answers are one transaction. Of a copy the answer is what is recorded
+    of its occurrence, or nothing while it is in flight. A crash after the commit leaves claims
+    without outcome, which are found once their lease has passed.
+
+    Raises:
+        RefusedValuesError: a request cannot be stored; nothing was claimed.
+    """
+    started_s = monotonic_s()
+    attempts = list({_key(request): request for request in requests}.values())
+    known = [request for request in attempts if request.kind in KINDS]
+    returned = [
+        Returned(request, "kind_unknown") for request in attempts if request.kind not in KINDS
+    ]
+    claim_id = new_id()
+    claimed = await repeating(
+        lambda: _claim(courier, known, returned, claim_id), within_s=REPEATED_WITHIN_S
+    )
+    CLAIM_SECONDS.observe(monotonic_s() - started_s)
+    return claimed
+
+
+async def _claim(
+    courier: Courier,
+    requests: Sequence[DispatchRequested],
+    returned: Sequence[Returned],
+    claim_id: UUID,
+) -> Claimed | None:
+    now = courier.clock.now()
+    async with courier.pool.acquire() as connection, connection.transaction():
+        judgement = await _judge(courier, connection, requests, claim_id=claim_id, now=now)
+        judged = judgement.judged if judgement else []
+        ended = await _end_unsent(courier, connection, judged, now=now)
+        copies = [one.request for one in judged if one.verdict == "copy"]
+        known = await _answers(connection, copies)
+        turned_away = [
+            *returned,
+            *(Returned(one.request, one.verdict) for one in judged if _is_returned(one)),
+        ]
+        await outbox.put(connection, messages([*ended, *known], turned_away, now=now))
+    _count(judged, returned, ended)
+    claims = [one.claim for one in judged if one.claim is not None]
+    if not claims or judgement is None:
+        return None
+    return Claimed(claim_id, claims, judgement.lease_until)
+
+
+async def _judge(
+    courier: Courier,
+    connection: Connection,
+    requests: Sequence[DispatchRequested],
+    *,
+    claim_id: UUID,
+    now: datetime,
+) -> Judgement | None:
+    if not requests:
+        return None
+    return await delivery_events.claim_requests(
+        connection,
+        requests,
+        now=now,
+        claim_id=claim_id,
+        lease_s=courier.lease_s,
+        provider=courier.provider.traits.name,
+    )
+
+
+async def _end_unsent(
+    courier: Courier, connection: Connection, judged: Sequence[Judged], *, now: datetime
+) -> list[DeliveryEvent]:
+    """Record the outcome of attempts that end here, without a mail."""
+    ended = [
+        _suppressed(one.request, one.verdict, now)
+        for one in judged
+        if one.verdict in SUPPRESSED_REASONS
+    ]
+    ended += await _end_held(courier, connection, judged, now=now)
+    if ended:
+        await delivery_events.record_events(connection, ended, now=now)
+    return ended
+
+
+async def _end_held(
+    courier: Courier, connection: Connection, judged: Sequence[Judged], *, now: datetime
+) -> list[DeliveryEvent]:
+    """End attempts whose period another one took in the same moment.
+
+    Where that is another release of the same occurrence its outcome will decide, so this one is
+    deferred: suppressing it could lose the greeting if the other one turns out to be deferred.
+    """
+    held = [one for one in judged if one.verdict == "held"]
+    if not held:
+        return []
+    holders = await delivery_events.list_holders(connection, [one.request for one in held])
+    return [
+        _deferred(one.request, courier.retry_at(now, attempts=one.attempts), now)
+        if holder == one.request.local_day
+        else _suppressed(one.request, "already_greeted", now)
+        for one, holder in zip(held, holders, strict=True)
+    ]
+
+
+async def _answers(
+    connection: Connection, copies: Sequence[DispatchRequested]
+) -> list[DeliveryEvent]:
+    return await delivery_events.list_latest_outcomes(connection, copies) if copies else []
+
+
+def _is_returned(one: Judged) -> bool:
+    return one.verdict in RETURNED_REASONS
+
+
+def _key(request: DispatchRequested) -> tuple[object, ...]:
+    return request.local_day, request.person_id, request.kind, request.release
+
+
+def _suppressed(request: DispatchRequested, reason: str, now: datetime) -> DeliveryEvent:
+    return DeliveryEvent(
+        local_day=request.local_day,
+        person_id=request.person_id,
+        kind=request.kind,
+        release=request.release,
+        step=OUTCOME,
+        type="suppressed",
+        reason=reason,
+        period=request.period,
+        recorded_at=now,
+    )
+
+
+def _deferred(request: DispatchRequested, retry_at: datetime, now: datetime) -> DeliveryEvent:
+    return DeliveryEvent(
+        local_day=request.local_day,
+        person_id=request.person_id,
+        kind=request.kind,
+        release=request.release,
+        step=OUTCOME,
+        type="deferred",
+        reason="in_flight",
+        period=request.period,
+        retry_at=retry_at,
+        recorded_at=now,
+    )
+
+
+def _count(
+    judged: Iterable[Judged], returned: Sequence[Returned], ended: Iterable[DeliveryEvent]
+) -> None:
+    verdicts = Counter([one.verdict for one in judged])
+    verdicts.update(one.reason for one in returned)
+    for verdict, requests in verdicts.items():
+        REQUESTS_JUDGED.add(requests, verdict=verdict)
+    for outcome, events in Counter([event.type for event in ended]).items():
+        OUTCOMES_RECORDED.add(events, outcome=outcome)

@@ -1,0 +1,135 @@
+"""Records what became of claims and tells the world."""
+
+import logging
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from libs import outbox
+from libs.clock import monotonic_s
+from libs.postgres.types import Connection
+from libs.resilience import repeating
+from services.dispatcher.adapters import delivery_events
+from services.dispatcher.adapters.messages import messages
+from services.dispatcher.adapters.metrics import (
+    LATE_OUTCOMES,
+    LATENESS_SECONDS,
+    OUTCOMES_RECORDED,
+    RECORD_SECONDS,
+)
+from services.dispatcher.app.claim_requests import Claimed
+from services.dispatcher.app.courier import Courier
+from services.dispatcher.domain.delivery import (
+    OUTCOME,
+    OUTCOME_TYPES,
+    SETTLEMENT,
+    Accepted,
+    Claim,
+    Deferred,
+    DeliveryEvent,
+    Result,
+)
+
+logger = logging.getLogger(__name__)
+
+REPEATED_WITHIN_S = 60.0
+"""What a provider said is worth a minute of trying: forgotten it becomes an unknown outcome."""
+
+
+async def record_outcomes(courier: Courier, claimed: Claimed, results: Sequence[Result]) -> None:
+    """Record one outcome per claim and queue it for publication, in one transaction.
+
+    An outcome that comes after its attempt was already called unknown becomes the settlement; one
+    that comes even later changes nothing and is logged.
+    """
+    started_s = monotonic_s()
+    now = courier.clock.now()
+    outcomes = [
+        _outcome(courier, claim, result, now)
+        for claim, result in zip(claimed.claims, results, strict=True)
+    ]
+    recorded = await repeating(
+        lambda: _record(courier, outcomes, claim_id=claimed.claim_id, now=now),
+        within_s=REPEATED_WITHIN_S,
+    )
+    RECORD_SECONDS.observe(monotonic_s() - started_s)
+    _report(outcomes, recorded)
+
+
+async def _record(
+    courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
+) -> list[DeliveryEvent]:
+    async with courier.pool.acquire() as connection, connection.transaction():
+        there = await delivery_events.record_events(
+            connection, outcomes, now=now, claim_id=claim_id
+        )
+        recorded = [outcome for outcome in outcomes if outcome.key in there]
+        if len(recorded) < len(outcomes):
+            late = [outcome for outcome in outcomes if outcome.key not in there]
+            recorded += await _settle_late(connection, late, now=now)
+        await outbox.put(connection, messages(recorded, now=now))
+    return recorded
+
+
+async def _settle_late(
+    connection: Connection, late: Sequence[DeliveryEvent], *, now: datetime
+) -> list[DeliveryEvent]:
+    settlements = [
+        replace(outcome, step=SETTLEMENT) for outcome in late if outcome.type != "unknown"
+    ]
+    if not settlements:
+        return []
+    there = await delivery_events.record_events(connection, settlements, now=now)
+    return [settlement for settlement in settlements if settlement.key in there]
+
+
+def _outcome(courier: Courier, claim: Claim, result: Result, now: datetime) -> DeliveryEvent:
+    request = claim.request
+    outcome = DeliveryEvent(
+        local_day=request.local_day,
+        person_id=request.person_id,
+        kind=request.kind,
+        release=request.release,
+        step=OUTCOME,
+        type=OUTCOME_TYPES[type(result)],
+        period=request.period,
+        recorded_at=now,
+        provider=courier.provider.traits.name,
+    )
+    if isinstance(result, Accepted):
+        return replace(outcome, message_id=result.message_id, due_at=request.due_at)
+    if isinstance(result, Deferred):
+        retry_at = courier.retry_at(now, attempts=claim.attempts, pause_s=result.retry_after_s)
+        outcome = replace(outcome, retry_at=retry_at)
+    return replace(outcome, reason=result.reason, answer=result.answer)
+
+
+def _report(outcomes: Sequence[DeliveryEvent], recorded: Sequence[DeliveryEvent]) -> None:
+    """Count what was recorded; log the batch, and each mail that was not accepted."""
+    for outcome in recorded:
+        if outcome.due_at is not None:
+            LATENESS_SECONDS.observe((outcome.recorded_at - outcome.due_at).total_seconds())
+        else:
+            logger.info("delivery.not_accepted", extra=_facts(outcome))
+    counts = Counter([outcome.type for outcome in recorded])
+    for outcome_type, events in counts.items():
+        OUTCOMES_RECORDED.add(events, outcome=outcome_type)
+    logger.info("batch.recorded", extra={str(name): events for name, events in counts.items()})
+    there = {outcome.key for outcome in recorded}
+    for outcome in outcomes:
+        if outcome.key not in there:
+            LATE_OUTCOMES.add(outcome=outcome.type)
+            logger.error("outcome.too_late", extra=_facts(outcome))
+
+
+def _facts(outcome: DeliveryEvent) -> dict[str, str | int | None]:
+    return {
+        "occurrence": outcome.occurrence,
+        "release": outcome.release,
+        "outcome": outcome.type,
+        "reason": outcome.reason,
+        "answer": outcome.answer,
+    }

@@ -1,0 +1,154 @@
+"""Templates, cut once into segments and holes.
+
+The language is a small part of Jinja: ``{{ name }}``, ``{% if %}`` with comparisons, nothing that
+could call, loop, import or reach an attribute. Jinja's own parser reads it; what is not in the part
+is refused when the template is compiled, so at start.
+"""
+
+import operator
+from collections.abc import Callable, Mapping, Sequence
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from markupsafe import escape
+
+Value = str | int | None
+Values = Mapping[str, Value]
+Render = Callable[[Values], str]
+
+VARIABLES = frozenset({"first_name", "last_name", "years"})
+
+_Expression = Callable[[Values], object]
+
+_PARSER = Environment(autoescape=True)
+_COMPARISONS: dict[str, Callable[[object, object], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "gt": operator.gt,  # type: ignore[dict-item]
+    "gteq": operator.ge,  # type: ignore[dict-item]
+    "lt": operator.lt,  # type: ignore[dict-item]
+    "lteq": operator.le,  # type: ignore[dict-item]
+}
+
+
+class TemplateError(ValueError):
+    """A template uses what templates may not use; the text says where."""
+
+
+def compile_template(source: str, *, is_html: bool) -> Render:
+    """Return the function that fills ``source``; values are escaped where ``is_html``.
+
+    Raises:
+        TemplateError: the template is malformed or leaves the allowed part of the language.
+    """
+    try:
+        tree = _PARSER.parse(source)
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"line {error.lineno}: {error.message}") from error
+    return _sequence(tree.body, is_html=is_html)
+
+
+def _sequence(body: Sequence[nodes.Node], *, is_html: bool) -> Render:
+    """Return segments and holes as one format and the functions that fill it."""
+    segments: list[str] = []
+    holes: list[Render] = []
+    for node in _flat(body):
+        if isinstance(node, nodes.TemplateData):
+            segments.append(node.data.replace("%", "%%"))
+        else:
+            segments.append("%s")
+            holes.append(_hole(node, is_html=is_html))
+    pattern = "".join(segments)
+    filling = tuple(holes)
+    return lambda values: pattern % tuple([hole(values) for hole in filling])
+
+
+def _flat(body: Sequence[nodes.Node]) -> list[nodes.Node]:
+    flat: list[nodes.Node] = []
+    for node in body:
+        flat.extend(node.nodes if isinstance(node, nodes.Output) else [node])
+    return flat
+
+
+def _hole(node: nodes.Node, *, is_html: bool) -> Render:
+    if isinstance(node, nodes.Name):
+        return _value_hole(_checked(node), is_html=is_html)
+    if isinstance(node, nodes.If):
+        return _choice(node, is_html=is_html)
+    raise _refused(node)
+
+
+def _value_hole(name: str, *, is_html: bool) -> Render:
+    def text(values: Values) -> str:
+        value = values[name]
+        return "" if value is None else str(value)
+
+    if not is_html:
+        return text
+    return lambda values: str(escape(text(values)))
+
+
+def _choice(node: nodes.If, *, is_html: bool) -> Render:
+    branches = [
+        (_expression(branch.test), _sequence(branch.body, is_html=is_html))
+        for branch in (node, *node.elif_)
+    ]
+    otherwise = _sequence(node.else_, is_html=is_html)
+
+    def choose(values: Values) -> str:
+        for holds, render in branches:
+            if holds(values):
+                return render(values)
+        return otherwise(values)
+
+    return choose
+
+
+def _expression(node: nodes.Node) -> _Expression:
+    match node:
+        case nodes.Name():
+            name = _checked(node)
+            return lambda values: values[name]
+        case nodes.Const():
+            constant = node.value
+            return lambda _: constant
+        case nodes.Not():
+            inner = _expression(node.node)
+            return lambda values: not inner(values)
+        case nodes.And() | nodes.Or():
+            return _combination(node)
+        case nodes.Compare(ops=[nodes.Operand(op=op)]) if op in _COMPARISONS:
+            return _comparison(node, op)
+    raise _refused(node)
+
+
+def _combination(node: nodes.And | nodes.Or) -> _Expression:
+    left, right = _expression(node.left), _expression(node.right)
+    if isinstance(node, nodes.And):
+        return lambda values: left(values) and right(values)
+    return lambda values: left(values) or right(values)
+
+
+def _comparison(node: nodes.Compare, op: str) -> _Expression:
+    left, right = _expression(node.expr), _expression(node.ops[0].expr)
+    compare = _COMPARISONS[op]
+
+    def holds(values: Values) -> bool:
+        one, other = left(values), right(values)
+        # An unknown year is neither more nor less than any number.
+        if op not in {"eq", "ne"} and (one is None or other is None):
+            return False
+        return compare(one, other)
+
+    return holds
+
+
+def _checked(node: nodes.Name) -> str:
+    if node.name not in VARIABLES:
+        raise TemplateError(
+            f"line {node.lineno}: {node.name!r} is not one of {', '.join(sorted(VARIABLES))}"
+        )
+    return node.name
+
+
+def _refused(node: nodes.Node) -> TemplateError:
+    return TemplateError(f"line {node.lineno}: {type(node).__name__} is not allowed in a template")
