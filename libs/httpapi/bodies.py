@@ -50,7 +50,7 @@ class JsonRequest(Request[Any, Any, Any]):
         check_content_type(self, "application/json", "+json")
         value = parse_json(await self.body())
         declared = self.route_handler.parsed_data_field
-        return value if declared is None else validated(declared.raw, value)
+        return value if declared is None else validated(declared.annotation, value)
 
 
 def check_content_type(request: Request[Any, Any, Any], *allowed: str) -> None:

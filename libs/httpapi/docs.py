@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, Response, Router, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 from litestar.plugins import ReceiveRoutePlugin
 from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
@@ -110,7 +111,7 @@ def docs_routes() -> list[HTTPRouteHandler]:
         return Response(_static("index.html"), media_type="text/html", headers=headers)
 
     @get("/docs/{name:str}", guards=[PUBLIC], include_in_schema=False)
-    async def asset(name: str) -> Response[bytes]:
+    async def asset(name: FromPath[str]) -> Response[bytes]:
         if name not in _FILES:
             raise standard_problem(404)
         headers = {"Cache-Control": "max-age=3600"}

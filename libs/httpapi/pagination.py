@@ -6,18 +6,16 @@ import hashlib
 from typing import Annotated, Final, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from libs.httpapi.problems import Problem
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 500
 
-Limit = Annotated[int, Parameter(ge=1, le=MAX_LIMIT, description="Items in one page.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Items in one page.")]
 """The type of a ``limit`` query parameter; its default is ``DEFAULT_LIMIT``."""
-CursorText = Annotated[
-    str | None, Parameter(query="cursor", description="The `next` of the page before.")
-]
+CursorText = Annotated[str | None, QueryParameter(description="The `next` of the page before.")]
 
 Item = TypeVar("Item")
 Position = TypeVar("Position", bound=msgspec.Struct)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final, NoReturn
 
 import uvloop
@@ -53,22 +53,28 @@ async def _run_until_drained(main: Main) -> int:
     stopping = Stopping()
     set_current(stopping)
     task = asyncio.ensure_future(main())
+    received: list[str] = []
+
+    def stop(signal_name: str) -> None:
+        received.append(signal_name)
+        is_at_once = len(received) > 1 or not stopping.is_drained_by_someone
+        logger.info("process.stopping", extra={"signal": signal_name, "at_once": is_at_once})
+        stopping.begin(signal_name)
+        if is_at_once:
+            task.cancel()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, _stop, task, stopping, number.name)
+        asyncio.get_running_loop().add_signal_handler(number, stop, number.name)
+    return await _status_of(task, received)
+
+
+async def _status_of(task: "asyncio.Future[None]", received: Sequence[str]) -> int:
     try:
         await task
     except asyncio.CancelledError:
-        # Cancelled by the first signal the process had nothing to finish; by the second it had.
-        return FAILED if stopping.is_drained_by_someone or not stopping.is_set else 0
+        # Ended by the only signal, before there was anything to finish: that is no failure.
+        return 0 if len(received) == 1 else FAILED
     except DrainTimeoutError as error:
         logger.error("process.cut_off", extra={"at_work": error.names})  # noqa: TRY400
         return FAILED
     return 0
-
-
-def _stop(task: "asyncio.Future[None]", stopping: Stopping, signal_name: str) -> None:
-    is_repeated = stopping.is_set
-    stopping.begin(signal_name)
-    logger.info("process.stopping", extra={"signal": signal_name, "at_once": is_repeated})
-    if is_repeated or not stopping.is_drained_by_someone:
-        task.cancel()
