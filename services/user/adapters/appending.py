@@ -1,5 +1,6 @@
 """Appends changes: event, state, data key, outbox row and idempotency key in one statement."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from libs.eventstore.sealing import new_key
 from libs.postgres.types import Record
 from services.user.adapters.columns import search_columns
 from services.user.adapters.events import encode_metadata, encode_state, seal_state
+from services.user.adapters.metrics import EVENTS_APPENDED
 from services.user.adapters.publication import message_of
 from services.user.adapters.sql import SQL
 from services.user.adapters.store import Origin, Store, connection_of
@@ -72,7 +74,7 @@ async def append_registrations(
             )
         except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
             return _contended(error, len(changes))
-    return _verdicts(answer, len(changes))
+    return _verdicts(answer, changes)
 
 
 async def append_changes(
@@ -100,7 +102,7 @@ async def append_changes(
             )
         except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
             return _contended(error, len(changes))
-    return _verdicts(answer, len(changes))
+    return _verdicts(answer, [change for change, _ in changes])
 
 
 async def append_erasure(store: Store, change: Change, *, origin: Origin, now: datetime) -> Verdict:
@@ -129,7 +131,9 @@ async def append_erasure(store: Store, change: Change, *, origin: Origin, now: d
             return _contended(error, 1)[0]
     if not answer:
         raise KeyInFlightError
-    return Verdict(answer[0]["has_won"])
+    verdict = Verdict(answer[0]["has_won"])
+    EVENTS_APPENDED.add(int(verdict.has_won), type=change.type)
+    return verdict
 
 
 def _registration(
@@ -171,9 +175,12 @@ def _person_of(change: Change) -> Person:
     return change.after
 
 
-def _verdicts(answer: Sequence[Record], offered: int) -> list[Verdict]:
-    if len(answer) != offered:
+def _verdicts(answer: Sequence[Record], changes: Sequence[Change]) -> list[Verdict]:
+    if len(answer) != len(changes):
         raise KeyInFlightError
+    winners = (change.type for change, row in zip(changes, answer, strict=True) if row["has_won"])
+    for type_name, events in Counter(winners).items():
+        EVENTS_APPENDED.add(events, type=type_name)
     return [
         Verdict(row["has_won"], row["is_email_taken"], row["is_external_id_taken"])
         for row in answer

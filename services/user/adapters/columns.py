@@ -2,7 +2,7 @@
 
 import msgspec
 
-from services.user.domain.dates import month_day_of
+from services.user.domain.dates import month_day_number
 from services.user.domain.emails import address_of
 from services.user.domain.profile import Profile
 from services.user.domain.texts import search_key
@@ -26,11 +26,6 @@ def search_columns(profile: Profile) -> SearchColumns:
         external_id=profile.external_id,
         name_key=search_key(f"{profile.first_name} {profile.last_name}"),
         family_name_key=search_key(profile.last_name),
-        birthday_month_day=_number(month_day_of(profile.birthday)) if profile.birthday else None,
+        birthday_month_day=month_day_number(profile.birthday) if profile.birthday else None,
         timezone=profile.timezone,
     )
-
-
-def _number(month_day: str) -> int:
-    """Return ``06-14`` as 614."""
-    return int(month_day[:2]) * 100 + int(month_day[3:])

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from services.user.adapters.appending import KeyTakenError
 from services.user.adapters.events import ShreddedError
 from services.user.adapters.keys import Remembered, recall_key
+from services.user.adapters.metrics import ANSWERS_REPLAYED
 from services.user.adapters.reading import get_person_at
 from services.user.adapters.store import Origin, Store
 from services.user.app.errors import (
@@ -53,4 +54,5 @@ async def _replay(store: Store, origin: Origin, remembered: Remembered) -> Writt
         state = await get_person_at(store, remembered.person_id, version=remembered.version)
     except ShreddedError as error:
         raise PersonErasedError(remembered.person_id) from error
+    ANSWERS_REPLAYED.add()
     return Written(state, is_replay=True)

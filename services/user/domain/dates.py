@@ -51,6 +51,11 @@ def month_day_of(text: str) -> str:
     return text[-5:]
 
 
+def month_day_number(text: str) -> int:
+    """Return month * 100 + day of a date of either form: 614 for the fourteenth of June."""
+    return int(text[-5:-3]) * 100 + int(text[-2:])
+
+
 def is_after(later: str, earlier: str) -> bool | None:
     """Tell whether ``later`` lies after ``earlier``; None where a year is unknown."""
     if later.startswith("-") or earlier.startswith("-"):

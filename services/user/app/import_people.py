@@ -1,0 +1,155 @@
+"""Registers people by the thousand: one statement per batch, one outcome per line."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from services.user.adapters.appending import append_registrations
+from services.user.adapters.columns import search_columns
+from services.user.adapters.metrics import IMPORT_LINES
+from services.user.adapters.reading import Bearers, match_people
+from services.user.adapters.store import Origin, Store, UnavailableError
+from services.user.domain.errors import FieldError, Invalid
+from services.user.domain.person import register_person
+from services.user.domain.profile import Profile, Rules, parse_profile
+from services.user.domain.suspicion import EpochWatch
+
+# A line that lost a race is decided in the next round at the latest, unless it loses another.
+_ROUNDS = 4
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of the input: a document, or why it is none."""
+
+    number: int
+    document: dict[str, Any] | FieldError
+
+
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What became of one line.
+
+    ``unchanged``: exactly this person is registered already, so sending a file again is safe.
+    ``valid``: a dry run found nothing against it.
+    """
+
+    line: int
+    status: Literal["created", "unchanged", "failed", "valid"]
+    id: UUID | None = None
+    version: int | None = None
+    errors: tuple[FieldError, ...] = ()
+    warnings: tuple[FieldError, ...] = ()
+
+
+class _Candidate(msgspec.Struct, frozen=True):
+    line: int
+    profile: Profile
+    warnings: tuple[FieldError, ...]
+
+
+class PeopleImport:
+    """One import from its first line to its last.
+
+    It remembers nothing but a count, so its size has no bound. A crash leaves whole batches
+    registered; the same lines sent again come out ``unchanged``.
+    """
+
+    def __init__(
+        self, store: Store, *, origin: Origin, new_id: Callable[[], UUID], is_dry_run: bool
+    ) -> None:
+        self._store = store
+        self._origin = origin
+        self._new_id = new_id
+        self._is_dry_run = is_dry_run
+        self._epochs = EpochWatch()
+
+    async def take(self, lines: Sequence[Line], *, rules: Rules, now: datetime) -> list[Outcome]:
+        """Register the people in ``lines`` and return an outcome for each, in their order.
+
+        While the database is away the lines come out ``failed`` as ``unavailable``.
+        """
+        parsed = [self._parse(line, rules) for line in lines]
+        candidates = [one for one in parsed if isinstance(one, _Candidate)]
+        outcomes = [one for one in parsed if isinstance(one, Outcome)]
+        try:
+            outcomes += await self._decide(candidates, now)
+        except UnavailableError:
+            outcomes += [_failed(one, _UNAVAILABLE) for one in candidates]
+        for outcome in outcomes:
+            IMPORT_LINES.add(status=outcome.status)
+        return sorted(outcomes, key=lambda outcome: outcome.line)
+
+    def _parse(self, line: Line, rules: Rules) -> _Candidate | Outcome:
+        if isinstance(line.document, FieldError):
+            return Outcome(line.number, "failed", errors=(line.document,))
+        profile = parse_profile(line.document, rules)
+        if isinstance(profile, Invalid):
+            return Outcome(line.number, "failed", errors=profile.errors)
+        return _Candidate(line.number, profile, self._epochs.warnings(profile))
+
+    async def _decide(self, candidates: Sequence[_Candidate], now: datetime) -> list[Outcome]:
+        if not candidates:
+            return []
+        if self._is_dry_run:
+            return await self._judge(candidates)
+        return await self._register(candidates, now)
+
+    async def _register(self, candidates: Sequence[_Candidate], now: datetime) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        losers: list[_Candidate] = []
+        open_ones = list(candidates)
+        for _ in range(_ROUNDS):
+            if not open_ones:
+                break
+            changes = [register_person(self._new_id(), one.profile, now) for one in open_ones]
+            verdicts = await append_registrations(
+                self._store, changes, origin=self._origin, now=now
+            )
+            contended: list[_Candidate] = []
+            for candidate, change, verdict in zip(open_ones, changes, verdicts, strict=True):
+                if verdict.has_won:
+                    outcomes.append(_created(candidate, change.after.id))
+                else:
+                    (contended if verdict.is_contended else losers).append(candidate)
+            open_ones = contended
+        return outcomes + await self._judge(losers) + [_failed(one, _BUSY) for one in open_ones]
+
+    async def _judge(self, candidates: Sequence[_Candidate]) -> list[Outcome]:
+        """Compare candidates with the living people who bear their addresses and external ids."""
+        if not candidates:
+            return []
+        keys = [search_columns(one.profile).email_key for one in candidates]
+        external_ids = [one.profile.external_id for one in candidates]
+        found = await match_people(self._store, keys, external_ids)
+        return [_compared(one, bearers) for one, bearers in zip(candidates, found, strict=True)]
+
+
+_UNAVAILABLE = FieldError("", "unavailable", "the database is away: send this line again")
+_BUSY = FieldError("", "contended", "others are writing the same: send this line again")
+
+
+def _created(candidate: _Candidate, person_id: UUID) -> Outcome:
+    return Outcome(candidate.line, "created", person_id, 1, warnings=candidate.warnings)
+
+
+def _failed(candidate: _Candidate, *errors: FieldError) -> Outcome:
+    return Outcome(candidate.line, "failed", errors=errors, warnings=candidate.warnings)
+
+
+def _compared(candidate: _Candidate, bearers: Bearers) -> Outcome:
+    there = bearers.by_external_id or bearers.by_email
+    if there is not None and there.profile == candidate.profile:
+        return Outcome(
+            candidate.line, "unchanged", there.id, there.version, warnings=candidate.warnings
+        )
+    taken = (("email", bearers.by_email), ("external_id", bearers.by_external_id))
+    errors = [
+        FieldError(f"/{name}", f"{name}_taken", "belongs to somebody else")
+        for name, bearer in taken
+        if bearer is not None
+    ]
+    if errors:
+        return _failed(candidate, *errors)
+    return Outcome(candidate.line, "valid", warnings=candidate.warnings)

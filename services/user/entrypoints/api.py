@@ -1,0 +1,49 @@
+"""The HTTP API of the user service."""
+
+from litestar import Litestar, Router
+
+from libs.clock import Clock
+from libs.httpapi.app import create_app
+from libs.httpapi.auth import ApiKeys
+from libs.runtime.health import Health
+from services.user.adapters.store import Store
+from services.user.entrypoints.import_route import import_people
+from services.user.entrypoints.person_routes import PERSON_ROUTES, Terms
+from services.user.entrypoints.refusals import refusal_handlers
+from services.user.entrypoints.search_routes import SEARCH_ROUTES
+
+TITLE = "Jubilee users"
+VERSION = "1"
+
+
+def create_api(
+    *,
+    store: Store,
+    clock: Clock,
+    terms: Terms,
+    import_batch_lines: int,
+    auth: ApiKeys,
+    health: Health,
+) -> Litestar:
+    """Return the application with all routes of this service."""
+    routes = Router(
+        "/",
+        route_handlers=[*PERSON_ROUTES, *SEARCH_ROUTES, import_people],
+        exception_handlers=refusal_handlers(),
+    )
+    return create_app(
+        [routes],
+        title=TITLE,
+        version=VERSION,
+        auth=auth,
+        health=health,
+        store=store,
+        clock=clock,
+        terms=terms,
+        import_batch_lines=import_batch_lines,
+    )
+
+
+def create_silent_api(*, auth: ApiKeys, health: Health) -> Litestar:
+    """Return the application of a process that only answers to operators."""
+    return create_app([], title=TITLE, version=VERSION, auth=auth, health=health)

@@ -1,0 +1,123 @@
+"""People by the million over HTTP: a line in, a line out."""
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from litestar import post
+from litestar.params import Parameter
+from litestar.response import Stream
+from litestar.response.streaming import ASGIStreamingResponse
+from litestar.types import HTTPResponseBodyEvent, Receive, Send
+
+from libs.clock import Clock
+from libs.httpapi.app import Provided
+from libs.httpapi.auth import require
+from libs.httpapi.bodies import check_content_type
+from libs.httpapi.idempotency import idempotency_key
+from libs.ids import new_id
+from libs.telemetry.tracing import current_traceparent
+from services.user.adapters.store import Origin, Store
+from services.user.app.import_people import PeopleImport
+from services.user.entrypoints.documentation import NDJSON, ImportOperation
+from services.user.entrypoints.ndjson import batches
+from services.user.entrypoints.person_routes import Terms
+from services.user.entrypoints.requests import AnyRequest
+
+DryRun = Annotated[
+    bool, Parameter(description="Judge every line against people there, register nobody.")
+]
+
+logger = logging.getLogger(__name__)
+
+_encoder = msgspec.json.Encoder()
+
+
+class ClientGoneError(Exception):
+    """The client hung up before it had sent everything."""
+
+
+class Outcomes(Stream):
+    """Streams outcomes while the request is still being read."""
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        super().__init__(lines, media_type=NDJSON)
+        self._lines = lines
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> ASGIStreamingResponse:
+        """Return the application that sends the lines."""
+        return _SendingLines(
+            iterator=self._lines, media_type=NDJSON, headers={"cache-control": "no-store"}
+        )
+
+
+class _SendingLines(ASGIStreamingResponse):
+    """Litestar's own listens for the client's farewell meanwhile and would swallow the body."""
+
+    async def send_body(self, send: Send, receive: Receive) -> None:  # noqa: ARG002
+        try:
+            async for lines in self.iterator:
+                await send(_piece(lines if isinstance(lines, bytes) else lines.encode()))
+        except ClientGoneError:
+            logger.info("import.interrupted")
+            return
+        await send(_piece(b"", is_last=True))
+
+
+@post(
+    "/v1/users/import",
+    guards=[require("users:write")],
+    operation_class=ImportOperation,
+    media_type=NDJSON,
+    request_max_body_size=None,
+    status_code=200,
+    tags=["people"],
+)
+async def import_people(
+    *,
+    request: AnyRequest,
+    store: Provided[Store],
+    clock: Provided[Clock],
+    terms: Provided[Terms],
+    import_batch_lines: Provided[int],
+    dry_run: DryRun = False,
+) -> Stream:
+    """Register a person per line; answers a line per line, in order, while more are read.
+
+    `{"line":1,"status":"created","id":"…","version":1}`; `unchanged` where exactly this person is
+    registered already, so a file can be sent again after an interruption; `failed` with `errors`;
+    `valid` in a dry run, which compares with the people there and not with other lines. Read the
+    answer while you send: whoever does not will be made to wait.
+    """
+    check_content_type(request, NDJSON, "application/jsonl", "application/ndjson")
+    idempotency_key(request)
+    session = PeopleImport(
+        store,
+        origin=Origin(caller=request.auth.key_id, traceparent=current_traceparent()),
+        new_id=new_id,
+        is_dry_run=dry_run,
+    )
+
+    async def outcomes() -> AsyncIterator[bytes]:
+        async for lines in batches(_body_of(request), limit=import_batch_lines):
+            now = clock.now()
+            found = await session.take(lines, rules=terms.rules(clock), now=now)
+            yield _encoder.encode_lines(found)
+
+    return Outcomes(outcomes())
+
+
+async def _body_of(request: AnyRequest) -> AsyncIterator[bytes]:
+    """Yield the pieces of the body; one that is cut off ends in an error, never in half a line."""
+    is_complete = False
+    while not is_complete:
+        event: Any = await request.receive()
+        if event["type"] != "http.request":
+            raise ClientGoneError
+        is_complete = not event.get("more_body", False)
+        yield event.get("body", b"")
+
+
+def _piece(body: bytes, *, is_last: bool = False) -> HTTPResponseBodyEvent:
+    return {"type": "http.response.body", "body": body, "more_body": not is_last}

@@ -1,0 +1,60 @@
+"""What every request of this API carries in its head and body."""
+
+from typing import Any
+
+from litestar import Request
+
+from libs.httpapi.bodies import check_content_type, parse_json
+from libs.httpapi.idempotency import fingerprint, idempotency_key
+from libs.httpapi.problems import FieldError, invalid
+from libs.telemetry.tracing import current_traceparent
+from services.user.adapters.store import Origin
+
+AnyRequest = Request[Any, Any, Any]
+
+
+async def document_of(request: AnyRequest) -> dict[str, Any]:
+    """Return the JSON object in the body; its fields are judged by the domain.
+
+    Raises:
+        Problem: 415 for another content type, 400 for malformed JSON, 422 for no object.
+    """
+    check_content_type(request, "application/json", "+json")
+    document = parse_json(await request.body())
+    if not isinstance(document, dict):
+        raise invalid([FieldError("", "wrong_type", "must be an object")])
+    return document
+
+
+async def origin_of(request: AnyRequest) -> Origin:
+    """Return who asks, in which trace, and under which idempotency key.
+
+    Raises:
+        Problem: 400 for a malformed key.
+    """
+    key = idempotency_key(request)
+    body = await request.body() if key is not None else b""
+    return Origin(
+        caller=request.auth.key_id,
+        traceparent=current_traceparent(),
+        idempotency_key=key,
+        request_hash=fingerprint(request.method, request.url.path, body) if key else None,
+    )
+
+
+def wanted_versions(request: AnyRequest) -> frozenset[int] | None:
+    """Return the versions ``If-Match`` names; None where any will do.
+
+    What is no version of ours matches none.
+    """
+    header = request.headers.get("if-match")
+    if header is None or header.strip() == "*":
+        return None
+    tags = (tag.strip().removeprefix("W/").strip('"') for tag in header.split(","))
+    return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit())
+
+
+def has_seen(request: AnyRequest, version: int) -> bool:
+    """Tell whether ``If-None-Match`` names ``version``."""
+    header = request.headers.get("if-none-match", "")
+    return str(version) in {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
