@@ -12,6 +12,7 @@ import uvloop
 from libs.clock import ClockSpecError
 from libs.runtime.stopping import Stopping, set_current
 from libs.settings import SettingsError
+from libs.telemetry.tracing import shutdown_tracing
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,8 @@ def run_process(main: Main) -> NoReturn:
     except (SettingsError, StartupError, ClockSpecError) as error:
         sys.stderr.write(f"{error}\n")
         status = MISTAKEN
+    finally:
+        shutdown_tracing()
     sys.exit(status)
 
 

@@ -42,6 +42,8 @@ def configure_logs(service: str, *, level: int = logging.INFO) -> None:
     root.setLevel(level)
     for name in _LOUD_LIBRARIES:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    # Its warnings are one per retry; that the spans were lost is an error, and said once.
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
 

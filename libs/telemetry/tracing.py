@@ -2,6 +2,7 @@
 
 import os
 import re
+import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final
@@ -28,6 +29,7 @@ AttributeValue = str | bool | int | float
 Attributes = Mapping[str, AttributeValue]
 
 ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+EXPORT_AT_EXIT_S: Final = 2.0
 MAX_LINKS: Final = 100
 """Links of one span; a batch may carry more origins than a viewer can use."""
 
@@ -68,17 +70,19 @@ def configure_tracing(
     if not is_on and processor is None:
         return
     resource = Resource.create({"service.name": environ.get("OTEL_SERVICE_NAME") or service})
-    _tracing.provider = TracerProvider(resource=resource)
+    _tracing.provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     _tracing.provider.add_span_processor(processor or BatchSpanProcessor(_otlp_exporter()))
     _tracing.tracer = _tracing.provider.get_tracer("jubilee")
 
 
 def shutdown_tracing() -> None:
-    """Export what is left and record nothing from now on."""
-    if _tracing.provider is not None:
-        _tracing.provider.shutdown()
-    _tracing.provider = None
-    _tracing.tracer = NoOpTracer()
+    """Export what is left, for ``EXPORT_AT_EXIT_S`` at most, and record nothing from now on."""
+    provider, _tracing.provider, _tracing.tracer = _tracing.provider, None, NoOpTracer()
+    if provider is not None:
+        # A collector that is down would hold the process for half a minute of retries.
+        last_export = threading.Thread(target=provider.shutdown, name="last export", daemon=True)
+        last_export.start()
+        last_export.join(EXPORT_AT_EXIT_S)
 
 
 def is_tracing() -> bool:

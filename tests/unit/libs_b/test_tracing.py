@@ -1,11 +1,13 @@
+import threading
 from collections.abc import Iterator
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
+from libs.telemetry import tracing
 from libs.telemetry.tracing import (
     configure_tracing,
     current_traceparent,
@@ -90,3 +92,19 @@ def test_an_error_marks_the_span_without_its_text(exporter: InMemorySpanExporter
     assert dict(found.attributes or {}) == {"items": 3, "error.type": "ValueError"}
     assert not found.events
     assert "Ada" not in found.to_json()
+
+
+def test_a_collector_that_hangs_does_not_hold_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    released = threading.Event()
+
+    class Hanging(SpanProcessor):
+        def shutdown(self) -> None:
+            released.wait(60)
+
+    monkeypatch.setattr(tracing, "EXPORT_AT_EXIT_S", 0.01)
+    configure_tracing("test", environ={}, processor=Hanging())
+    shutdown_tracing()
+    released.set()
+    assert not is_tracing()
