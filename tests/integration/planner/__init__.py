@@ -1,0 +1,1 @@
+"""The planner on real PostgreSQL and RabbitMQ."""

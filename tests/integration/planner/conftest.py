@@ -1,0 +1,35 @@
+"""A planner's world: a database, a clock that stands still, a publisher that remembers."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from libs.clock import FrozenClock
+from libs.postgres.pool import open_pool
+from libs.postgres.types import Pool
+from tests.integration.planner.world import World
+from tests.support.databases import fresh_database
+from tests.support.publishers import FakePublisher
+from tests.support.recipients import utc
+
+MIGRATIONS = "services.planner.migrations"
+START = utc("2026-06-13 12:00")
+TABLES = ("plan", "slices", "days", "celebrations", "recipients", "set_aside")
+
+
+@pytest.fixture(scope="session")
+async def planner_pool(pg_url: str) -> AsyncIterator[Pool]:
+    """Yield a pool on the planner's database, made once: it has some 400 partitions."""
+    async with (
+        fresh_database(pg_url, MIGRATIONS) as url,
+        open_pool(url, name="planner tests") as pool,
+    ):
+        yield pool
+
+
+@pytest.fixture
+async def world(planner_pool: Pool) -> World:
+    """Return a planner at noon (UTC) on 13 June 2026 that knows nobody and has planned nothing."""
+    for table in TABLES:
+        await planner_pool.execute(f"DELETE FROM {table}")  # noqa: S608
+    return World(planner_pool, FrozenClock(START), FakePublisher())
