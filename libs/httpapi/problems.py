@@ -110,17 +110,8 @@ def invalid(errors: Sequence[FieldError]) -> Problem:
     return Problem(422, code, title, errors=errors)
 
 
-def exception_handlers() -> ExceptionHandlersMap:
-    """Return the handlers that turn every error into a problem."""
-    handlers: dict[int | type[Exception], Any] = {
-        Problem: _answer,
-        HTTPException: _answer_litestar,
-        Exception: _answer_unforeseen,
-    }
-    return handlers | dict.fromkeys(UNAVAILABLE, _answer_unavailable)
-
-
-def _answer(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]:
+    """Return the response that carries ``problem``, with the request's id."""
     request_id = request.scope.get("state", {}).get("request_id")
     return Response(
         problem.body(request_id),
@@ -130,24 +121,34 @@ def _answer(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes
     )
 
 
+def exception_handlers() -> ExceptionHandlersMap:
+    """Return the handlers that turn every error into a problem."""
+    handlers: dict[int | type[Exception], Any] = {
+        Problem: answer,
+        HTTPException: _answer_litestar,
+        Exception: _answer_unforeseen,
+    }
+    return handlers | dict.fromkeys(UNAVAILABLE, _answer_unavailable)
+
+
 def _answer_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if isinstance(error, ValidationException):
-        return _answer(request, _of_validation(error))
+        return answer(request, _of_validation(error))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_unforeseen(request, error)
     problem = standard_problem(error.status_code)
     problem.headers.update(error.headers or {})
-    return _answer(request, problem)
+    return answer(request, problem)
 
 
 def _answer_unavailable(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     logger.warning("request.unavailable", extra=_facts(request), exc_info=error)
-    return _answer(request, standard_problem(503, Retry_After=str(RETRY_AFTER_S)))
+    return answer(request, standard_problem(503, Retry_After=str(RETRY_AFTER_S)))
 
 
 def _answer_unforeseen(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
     logger.error("request.failed", extra=_facts(request), exc_info=error)
-    return _answer(request, standard_problem(500))
+    return answer(request, standard_problem(500))
 
 
 def _facts(request: Request[Any, Any, Any]) -> dict[str, Any]:
