@@ -13,6 +13,7 @@ from services.dispatcher.app.claim_requests import Claimed
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.domain.address import UnusableAddressError
 from services.dispatcher.domain.delivery import (
+    CALL_RESERVE_S,
     Claim,
     Deferred,
     Refused,
@@ -20,9 +21,6 @@ from services.dispatcher.domain.delivery import (
     is_trouble,
 )
 from services.dispatcher.domain.greeting import Greetings, Mail
-
-CALL_MARGIN_S = 0.5
-"""Real seconds of a lease that no call may touch: the answer must be recorded in it."""
 
 _ADDRESS_UNUSABLE = Refused("address_unusable")
 _BREAKER_OPEN = Deferred("unavailable")
@@ -85,7 +83,7 @@ async def _last_start_s(courier: Courier, lease_until: datetime) -> float:
     # Before the question: the answer is then at most as far ahead as the lease's real end.
     asked_s = monotonic_s()
     left_s = await repeating(lambda: _lease_left_s(courier, lease_until), within_s=5.0)
-    return asked_s + left_s - courier.provider.traits.timeout_s - CALL_MARGIN_S
+    return asked_s + left_s - courier.provider.traits.timeout_s - CALL_RESERVE_S
 
 
 async def _lease_left_s(courier: Courier, lease_until: datetime) -> float:

@@ -101,7 +101,7 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
             now=now,
             provider=traits.name if traits.can_find else None,
             kinds_sent_again=_SENT_AGAIN,
-            grace_s=traits.timeout_s + traits.find_delay_s,
+            grace_s=traits.timeout_s + traits.lookup_delay_s,
             limit=SETTLED_AT_ONCE,
         )
 

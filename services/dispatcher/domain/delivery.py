@@ -22,6 +22,9 @@ SUPPRESSED_REASONS = frozenset(
 CLAIM, OUTCOME, SETTLEMENT = 0, 1, 2
 """The steps of an attempt, as recorded."""
 
+CALL_RESERVE_S = 0.5
+"""Real seconds of a lease that no call may touch: the outcome is recorded in them."""
+
 NOT_THE_PROVIDERS_FAULT = frozenset({"rate_limited", "try_later", "lease_short"})
 
 

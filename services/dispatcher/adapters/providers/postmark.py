@@ -82,7 +82,7 @@ _search = msgspec.json.Decoder(_Search)
 class PostmarkProvider:
     """Sends by ``POST <url>/email/batch`` and finds by the occurrence in the metadata.
 
-    ``find_delay_s`` is how long after a mail was taken the search may still not show it.
+    ``lookup_delay_s`` is how long after a mail was taken the search may still not show it.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class PostmarkProvider:
         sender: Sender,
         connections: int,
         timeout_s: float,
-        find_delay_s: float,
+        lookup_delay_s: float,
     ) -> None:
         self.traits = Traits(
-            name="postmark", timeout_s=timeout_s, can_find=True, find_delay_s=find_delay_s
+            name="postmark", timeout_s=timeout_s, can_find=True, lookup_delay_s=lookup_delay_s
         )
         self._url = url.rstrip("/")
         self._from = from_header(sender)

@@ -13,13 +13,13 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
     """What a provider guarantees.
 
     ``timeout_s`` is the longest one call may last. ``can_find`` says that it can be asked what
-    became of a mail, and ``find_delay_s`` how long after taking a mail it may still not show it.
+    became of a mail, and ``lookup_delay_s`` how long after taking a mail it may still not show it.
     """
 
     name: str
     timeout_s: float
     can_find: bool
-    find_delay_s: float = 0.0
+    lookup_delay_s: float = 0.0
 
 
 class Found(msgspec.Struct, frozen=True):

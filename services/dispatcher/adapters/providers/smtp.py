@@ -102,17 +102,17 @@ def read_smtp_url(url: str) -> SmtpServer:
 class SmtpProvider:
     """Sends over at most ``server.connections`` connections, one mail at a time on each.
 
-    ``find_delay_s`` is how long after a mail was taken the look-up may still not show it.
+    ``lookup_delay_s`` is how long after a mail was taken the look-up may still not show it.
     """
 
     def __init__(
-        self, server: SmtpServer, *, sender: Sender, timeout_s: float, find_delay_s: float
+        self, server: SmtpServer, *, sender: Sender, timeout_s: float, lookup_delay_s: float
     ) -> None:
         self.traits = Traits(
             name="smtp",
             timeout_s=timeout_s,
             can_find=server.lookup is not None,
-            find_delay_s=find_delay_s,
+            lookup_delay_s=lookup_delay_s,
         )
         self._server = server
         self._mailbox = sender.mailbox

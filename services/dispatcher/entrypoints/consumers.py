@@ -1,0 +1,140 @@
+"""Messages from the broker, each turned into one call."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from contracts.envelope import Event
+from libs.broker import Delivery, Handler
+from libs.clock import Clock
+from libs.postgres.types import Pool
+from libs.telemetry.tracing import span
+from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.deliver_requests import deliver_requests
+from services.dispatcher.app.project_contacts import project_contacts
+from services.dispatcher.app.set_aside import set_aside
+from services.dispatcher.app.take_batch import Deal, count_items, take_batch
+
+DEAD = ".dead"
+
+
+class Consuming(Protocol):
+    """What a broker does for consumers."""
+
+    async def consume(self, queue: str, handler: Handler, *, prefetch: int = 4) -> None:
+        """Hand messages of ``queue`` to ``handler``."""
+        ...
+
+    async def drain(self) -> None:
+        """Take nothing new and wait for what is in hand."""
+        ...
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A queue and what to do with its messages, ``prefetch`` at a time."""
+
+    queue: str
+    handler: Handler
+    prefetch: int
+
+
+class Consumers:
+    """All subscriptions of one process; draining finishes what is in hand."""
+
+    name = "consumers"
+
+    def __init__(self, broker: Consuming, subscriptions: Sequence[Subscription]) -> None:
+        self._broker = broker
+        self._subscriptions = subscriptions
+        self._stopped = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Consume until ``stop``; return when the last message in hand is answered."""
+        for subscription in self._subscriptions:
+            await self._broker.consume(
+                subscription.queue, subscription.handler, prefetch=subscription.prefetch
+            )
+        await self._stopped.wait()
+        await self._broker.drain()
+
+    async def stop(self) -> None:
+        """Take nothing new from now on."""
+        self._stopped.set()
+
+
+def request_handler(
+    courier: Courier, *, gate_wait_s: float, is_draining: Callable[[], bool]
+) -> Handler:
+    """Return what delivers the requests of a message."""
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        with span(
+            "requests.deliver",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"requests": len(events)},
+        ):
+            await deliver_requests(
+                courier,
+                [event.data for event in events],
+                gate_wait_s=gate_wait_s,
+                is_draining=is_draining,
+            )
+
+    return partial(_take, courier.pool, courier.clock, deal)
+
+
+def contact_handler(pool: Pool, clock: Clock) -> Handler:
+    """Return what keeps contacts up to date with the user events of a message."""
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        with span(
+            "contacts.project",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"events": len(events)},
+        ):
+            await project_contacts(pool, events)
+
+    return partial(_take, pool, clock, deal)
+
+
+def dead_letter_handler(pool: Pool, clock: Clock) -> Handler:
+    """Return what keeps a message that the broker gave up, for a person."""
+
+    async def keep(delivery: Delivery) -> None:
+        await set_aside(
+            pool,
+            clock,
+            queue=delivery.queue.removesuffix(DEAD),
+            type_name=delivery.type_name,
+            reason=delivery.dead_reason or "rejected",
+            body=delivery.body,
+            items=count_items(delivery.body),
+        )
+
+    return keep
+
+
+async def _take(pool: Pool, clock: Clock, deal: Deal, delivery: Delivery) -> None:
+    async def put_aside(item: bytes, reason: str) -> None:
+        await set_aside(
+            pool,
+            clock,
+            queue=delivery.queue,
+            type_name=delivery.type_name,
+            reason=reason,
+            body=item,
+            items=1,
+        )
+
+    await take_batch(
+        delivery.type_name,
+        delivery.body,
+        is_redelivered=delivery.is_redelivered,
+        deal=deal,
+        put_aside=put_aside,
+    )

@@ -1,0 +1,53 @@
+"""What the dispatcher does by itself, again and again."""
+
+from libs.clock import Clock
+from libs.outbox import Relay, oldest_unpublished_s
+from libs.postgres.types import Pool
+from libs.runtime.loops import Loop
+from services.dispatcher.adapters.metrics import OUTBOX_AGE_SECONDS
+from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.keep_partitions import keep_partitions
+from services.dispatcher.app.set_aside import count_waiting
+from services.dispatcher.app.settle_unknown import record_lapsed_claims, settle_unknown
+
+
+def settle_loop(courier: Courier, *, pause_s: float) -> Loop:
+    """Return the loop that finds lost outcomes and settles unknown ones."""
+
+    async def step() -> float:
+        lapsed = await record_lapsed_claims(courier.pool, now=courier.clock.now())
+        settled = await settle_unknown(courier)
+        return 0 if lapsed or settled else pause_s
+
+    return Loop("settle", step, pause_s=pause_s)
+
+
+def relay_loop(relay: Relay, *, pause_s: float) -> Loop:
+    """Return the loop that publishes the outbox."""
+
+    async def step() -> float:
+        return 0 if await relay.run_once() else pause_s
+
+    return Loop("relay", step, pause_s=pause_s)
+
+
+def relay_upkeep_loop(pool: Pool, relay: Relay, *, pause_s: float) -> Loop:
+    """Return the loop that keeps the outbox's partitions and closes the gaps in its cursor."""
+
+    async def step() -> None:
+        await relay.keep_partitions()
+        await relay.close_gaps()
+        async with pool.acquire() as connection:
+            OUTBOX_AGE_SECONDS.set(await oldest_unpublished_s(connection))
+
+    return Loop("relay-upkeep", step, pause_s=pause_s)
+
+
+def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
+    """Return the loop that keeps partitions ahead and counts what is set aside."""
+
+    async def step() -> None:
+        await keep_partitions(pool, now=clock.now())
+        await count_waiting(pool)
+
+    return Loop("upkeep", step, pause_s=pause_s)

@@ -1,0 +1,50 @@
+"""Every knob of the dispatcher."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from libs.settings import NotNegative, Port, Positive
+from services.dispatcher.domain.delivery import CALL_RESERVE_S
+
+
+class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Read from ``DISPATCHER_*`` variables, and from ``JUBILEE_ENV`` and ``JUBILEE_CLOCK``."""
+
+    database_url: str  # PostgreSQL database of this service
+    broker_url: str  # RabbitMQ virtual host of the whole system
+    http_host: str = "127.0.0.1"  # address to listen on
+    http_port: Annotated[int, Port] = 8082  # 0 takes any free port
+    api_keys_file: str | None = None  # JSON file of hashed API keys
+    provider: Literal["smtp", "vendor", "postmark", "file"] = "smtp"  # how mail goes out
+    provider_url: str | None = (
+        None  # where: smtp[s]://…?connections=8&lookup=…, http(s)://…, a path
+    )
+    provider_token: str = ""  # Postmark's server token
+    provider_connections: Annotated[int, Positive] = 32  # requests under way, vendor and postmark
+    provider_timeout_s: Annotated[float, Positive] = 30.0  # longest single call to the provider
+    lookup_delay_s: Annotated[float, NotNegative] = 5.0  # until a look-up shows what was taken
+    sender_address: str = "greetings@jubilee.example"  # From, and the domain of every Message-ID
+    sender_name: str = "Jubilee"  # name beside it
+    lease_s: Annotated[float, Positive] = 90.0  # how long a claim is one process's own, real time
+    prefetch: Annotated[int, Positive] = 4  # batches in hand at a time
+    gate_wait_s: Annotated[float, Positive] = 600.0  # wait for a provider out of reach, then return
+    breaker_failures: Annotated[int, Positive] = 5  # calls in a row without a definite answer
+    breaker_pause_s: Annotated[float, Positive] = 30.0  # until a probe after that
+    settle_every_s: Annotated[float, Positive] = 2.0  # wait between looks for lost outcomes
+    relay_pause_s: Annotated[float, Positive] = 0.05  # wait before looking for new outbox rows
+    relay_batch_rows: Annotated[int, Positive] = 500  # outbox rows published at a time
+    upkeep_pause_s: Annotated[float, Positive] = 10.0  # wait between rounds of upkeep
+    outbox_age_max_s: Annotated[float, Positive] = 60.0  # unready when a row waits longer
+    pool_size: Annotated[int, Positive] = 8  # database connections of one process
+    drain_timeout_s: Annotated[float, Positive] = 45.0  # what is under way is cut off after this
+    jubilee_env: Literal["development", "test", "production"] = "development"  # where this runs
+    jubilee_clock: str | None = None  # virtual time: <start>;rate=<n>;since=<unix seconds>
+
+    def __post_init__(self) -> None:
+        """Refuse a lease that a call could outlive."""
+        if self.lease_s <= self.provider_timeout_s + CALL_RESERVE_S:
+            raise ValueError(
+                "DISPATCHER_LEASE_S must be more than DISPATCHER_PROVIDER_TIMEOUT_S"
+                f" + {CALL_RESERVE_S:g}: a call must end within its lease"
+            )

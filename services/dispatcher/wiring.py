@@ -1,0 +1,290 @@
+"""Builds the dispatcher's process: the only place that opens its pool, broker and provider."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from litestar import Litestar
+
+from contracts import topology
+from contracts.kinds import KINDS
+from libs.broker.connection import Broker, open_broker
+from libs.clock import Clock, open_clock
+from libs.httpapi.auth import ApiKeys, load_api_keys
+from libs.httpapi.serve import HttpServer
+from libs.outbox import Relay
+from libs.postgres import migrations
+from libs.postgres.pool import open_pool
+from libs.postgres.types import Pool
+from libs.resilience import Guard
+from libs.runtime.health import Health
+from libs.runtime.loops import Loop, supervise
+from libs.runtime.process import StartupError
+from libs.runtime.stopping import current_stopping
+from services.dispatcher.adapters.mime import Sender
+from services.dispatcher.adapters.providers.file import FileProvider
+from services.dispatcher.adapters.providers.postmark import PostmarkProvider
+from services.dispatcher.adapters.providers.provider import Provider
+from services.dispatcher.adapters.providers.smtp import (
+    SmtpProvider,
+    SmtpServer,
+    SmtpUrlError,
+    read_smtp_url,
+)
+from services.dispatcher.adapters.providers.vendor import VendorProvider
+from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.keep_partitions import keep_partitions
+from services.dispatcher.domain.address import UnusableAddressError, mailbox
+from services.dispatcher.domain.greeting import Greetings
+from services.dispatcher.entrypoints import checks, consumers, loops
+from services.dispatcher.entrypoints.api import create_api, create_silent_api
+from services.dispatcher.entrypoints.consumers import Consumers, Subscription
+from services.dispatcher.settings import DispatcherSettings
+
+logger = logging.getLogger(__name__)
+
+NAME = "dispatcher"
+ROLES = ("api", "contacts", "deliver", "settle", "relay", "upkeep")
+MIGRATIONS = ("libs.outbox.migrations", "services.dispatcher.migrations")
+STATEMENT_TIMEOUT_S = 30.0
+
+NEEDS_PROVIDER = frozenset({"deliver", "settle"})
+
+ProviderFactory: TypeAlias = Callable[[DispatcherSettings], Provider]
+"""Makes the provider; must run inside the event loop."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What is open for as long as the process runs. There is a courier where a role delivers."""
+
+    pool: Pool
+    clock: Clock
+    broker: Broker
+    greetings: Greetings
+    courier: Courier | None
+
+
+async def migrate(settings: DispatcherSettings) -> None:
+    """Apply what the database lacks."""
+    applied = await migrations.migrate(settings.database_url, *MIGRATIONS)
+    logger.info("migrations.applied", extra={"count": len(applied)})
+
+
+def make_provider(settings: DispatcherSettings) -> Provider:
+    """Return the provider that the settings name.
+
+    Raises:
+        StartupError: its URL is missing or cannot be read.
+    """
+    if not settings.provider_url:
+        raise StartupError("DISPATCHER_PROVIDER_URL is not set: say where mail goes out")
+    sender = _sender(settings)
+    url, timeout_s = settings.provider_url, settings.provider_timeout_s
+    match settings.provider:
+        case "smtp":
+            return SmtpProvider(
+                _smtp_server(url),
+                sender=sender,
+                timeout_s=timeout_s,
+                lookup_delay_s=settings.lookup_delay_s,
+            )
+        case "vendor":
+            return VendorProvider(
+                url, connections=settings.provider_connections, timeout_s=timeout_s
+            )
+        case "postmark":
+            return PostmarkProvider(
+                url,
+                token=settings.provider_token,
+                sender=sender,
+                connections=settings.provider_connections,
+                timeout_s=timeout_s,
+                lookup_delay_s=settings.lookup_delay_s,
+            )
+        case "file":
+            return FileProvider(Path(url.removeprefix("file://")), timeout_s=timeout_s)
+
+
+async def run(
+    settings: DispatcherSettings,
+    roles: frozenset[str],
+    *,
+    provider_factory: ProviderFactory = make_provider,
+) -> None:
+    """Run ``roles`` in this process until it is told to stop.
+
+    Raises:
+        StartupError: the database lacks migrations, or a setting cannot be used.
+    """
+    auth = load_api_keys(
+        settings.api_keys_file, env=settings.jubilee_env, variable="DISPATCHER_API_KEYS_FILE"
+    )
+    async with _opened(settings, roles, provider_factory) as resources:
+        health = Health(current_stopping())
+        parts = _loops(settings, roles, resources)
+        _add_checks(health, settings, roles, resources, parts)
+        app = _app(roles, resources, auth=auth, health=health)
+        server = HttpServer(app, settings.http_host, settings.http_port)
+        server.bind()
+        consuming = Consumers(resources.broker, _subscriptions(settings, roles, resources))
+        logger.info("process.started", extra={"roles": sorted(roles), "http_port": server.port})
+        await supervise(parts, [server, consuming], drain_timeout_s=settings.drain_timeout_s)
+
+
+@asynccontextmanager
+async def _opened(
+    settings: DispatcherSettings, roles: frozenset[str], provider_factory: ProviderFactory
+) -> AsyncIterator[Resources]:
+    greetings = Greetings(KINDS, message_domain=_sender(settings).mailbox.rpartition("@")[2])
+    async with AsyncExitStack() as stack:
+        pool = await stack.enter_async_context(
+            open_pool(
+                settings.database_url,
+                name=NAME,
+                size=settings.pool_size,
+                statement_timeout_s=STATEMENT_TIMEOUT_S,
+            )
+        )
+        await _refuse_pending(pool)
+        clock = await stack.enter_async_context(
+            open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env)
+        )
+        # Before anything is consumed: a claim needs its partition.
+        await keep_partitions(pool, now=clock.now())
+        courier = None
+        if roles & NEEDS_PROVIDER:
+            provider = provider_factory(settings)
+            stack.push_async_callback(provider.close)
+            courier = _courier(settings, pool, clock, provider, greetings)
+        broker = await stack.enter_async_context(open_broker(settings.broker_url, name=NAME))
+        await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
+        yield Resources(pool, clock, broker, greetings, courier)
+
+
+def _courier(
+    settings: DispatcherSettings,
+    pool: Pool,
+    clock: Clock,
+    provider: Provider,
+    greetings: Greetings,
+) -> Courier:
+    return Courier(
+        pool=pool,
+        clock=clock,
+        provider=provider,
+        guard=Guard(
+            provider.traits.name,
+            threshold=settings.breaker_failures,
+            reset_after_s=settings.breaker_pause_s,
+        ),
+        greetings=greetings,
+        lease_s=settings.lease_s,
+    )
+
+
+def _subscriptions(
+    settings: DispatcherSettings, roles: frozenset[str], resources: Resources
+) -> list[Subscription]:
+    pool, clock = resources.pool, resources.clock
+    subscriptions: list[Subscription] = []
+    if "contacts" in roles:
+        handler = consumers.contact_handler(pool, clock)
+        subscriptions.append(
+            Subscription(topology.DISPATCHER_USERS.name, handler, settings.prefetch)
+        )
+    if "deliver" in roles and resources.courier is not None:
+        stopping = current_stopping()
+        handler = consumers.request_handler(
+            resources.courier,
+            gate_wait_s=settings.gate_wait_s,
+            is_draining=lambda: stopping.is_set,
+        )
+        subscriptions.append(
+            Subscription(topology.DISPATCHER_REQUESTS.name, handler, settings.prefetch)
+        )
+    if "upkeep" in roles:
+        keep = consumers.dead_letter_handler(pool, clock)
+        subscriptions += [
+            Subscription(topology.dead_queue(queue.name).name, keep, 1)
+            for queue in (topology.DISPATCHER_USERS, topology.DISPATCHER_REQUESTS)
+        ]
+    return subscriptions
+
+
+def _loops(settings: DispatcherSettings, roles: frozenset[str], resources: Resources) -> list[Loop]:
+    pool = resources.pool
+    parts: list[Loop] = []
+    if "settle" in roles and resources.courier is not None:
+        parts.append(loops.settle_loop(resources.courier, pause_s=settings.settle_every_s))
+    if "relay" in roles:
+        relay = Relay(
+            pool,
+            resources.broker.publisher,
+            name=NAME,
+            batch_rows=settings.relay_batch_rows,
+            statement_timeout_s=STATEMENT_TIMEOUT_S,
+        )
+        parts.append(loops.relay_loop(relay, pause_s=settings.relay_pause_s))
+        parts.append(loops.relay_upkeep_loop(pool, relay, pause_s=settings.upkeep_pause_s))
+    if "upkeep" in roles:
+        parts.append(loops.upkeep_loop(pool, resources.clock, pause_s=settings.upkeep_pause_s))
+    return parts
+
+
+def _add_checks(
+    health: Health,
+    settings: DispatcherSettings,
+    roles: frozenset[str],
+    resources: Resources,
+    parts: list[Loop],
+) -> None:
+    health.add("database", checks.database_check(resources.pool))
+    health.add("broker", checks.broker_check(resources.broker))
+    health.add("partitions", checks.partitions_check(resources.pool, resources.clock))
+    if "relay" in roles:
+        health.add(
+            "outbox", checks.outbox_check(resources.pool, longest_s=settings.outbox_age_max_s)
+        )
+    for loop in parts:
+        health.add(loop.name, loop.check)
+
+
+def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
+    if "api" not in roles:
+        return create_silent_api(auth=auth, health=health)
+    return create_api(
+        pool=resources.pool,
+        clock=resources.clock,
+        publisher=resources.broker.publisher,
+        greetings=resources.greetings,
+        auth=auth,
+        health=health,
+    )
+
+
+async def _refuse_pending(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        missing = await migrations.pending(connection, *MIGRATIONS)
+    if missing:
+        raise StartupError(
+            f"the database lacks {len(missing)} migrations:"
+            " run python -m services.dispatcher migrate"
+        )
+
+
+def _sender(settings: DispatcherSettings) -> Sender:
+    try:
+        return Sender(mailbox(settings.sender_address), settings.sender_name)
+    except UnusableAddressError as error:
+        raise StartupError(f"DISPATCHER_SENDER_ADDRESS: {error}") from error
+
+
+def _smtp_server(url: str) -> SmtpServer:
+    try:
+        return read_smtp_url(url)
+    except SmtpUrlError as error:
+        raise StartupError(f"DISPATCHER_PROVIDER_URL: {error}") from error

@@ -1,0 +1,1 @@
+"""What the dispatcher decides and writes, without servers."""
