@@ -1,6 +1,7 @@
 """``/openapi.json`` and the documentation page ``/docs``, which loads nothing from elsewhere."""
 
 import functools
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ _FILES: Final[Mapping[str, str]] = {
     "LICENSE-swagger-ui.txt": "text/plain",
     "LICENSE-swagger-ui-bundle.txt": "text/plain",
 }
+_GENERIC_NAME: Final = re.compile(rb"\b(\w+?)_(?:\w+\.)+(\w+)_(?=\")")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -122,7 +124,7 @@ def docs_routes() -> list[HTTPRouteHandler]:
 
 def openapi_document(app: Any) -> dict[str, Any]:
     """Return the OpenAPI 3.1 description, with our problems in place of Litestar's errors."""
-    document: dict[str, Any] = app.openapi_schema.to_schema()
+    document = _renamed(app.openapi_schema.to_schema())
     components = document.setdefault("components", {})
     components["securitySchemes"] = SECURITY_SCHEMES
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
@@ -130,11 +132,26 @@ def openapi_document(app: Any) -> dict[str, Any]:
         responses = operation.setdefault("responses", {})
         for status in [status for status in responses if status[0] in "45"]:
             del responses[status]
+        _complete_headers(responses)
         responses["4XX"] = {
             "description": "Refused; `code` says why.",
             "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     return document
+
+
+def _renamed(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with ``Page_Person`` in place of ``Page_services.….Person_``."""
+    text = _GENERIC_NAME.sub(rb"\1_\2", msgspec.json.encode(document))
+    renamed: dict[str, Any] = msgspec.json.decode(text)
+    return renamed
+
+
+def _complete_headers(responses: Mapping[str, Any]) -> None:
+    # Litestar leaves out the schema of a header without an example; the standard demands one.
+    for response in responses.values():
+        for header in response.get("headers", {}).values():
+            header.setdefault("schema", {"type": "string"})
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Litestar, Request, get, post
+from litestar.datastructures import ResponseHeader
 from litestar.params import FromPath, JSONBody
 
 from libs.httpapi.app import Provided, create_app
@@ -62,7 +63,11 @@ class Person(msgspec.Struct, frozen=True):
     name: str
 
 
-@post("/people", guards=[require("users:write")])
+@post(
+    "/people",
+    guards=[require("users:write")],
+    response_headers=[ResponseHeader("ETag", description="The version.", documentation_only=True)],
+)
 async def create(
     data: JSONBody[NewPerson], greeter: Provided[Greeter], request: Request[Any, Any, Any]
 ) -> Person:

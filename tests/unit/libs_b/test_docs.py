@@ -36,6 +36,11 @@ def test_every_refusal_is_described_as_a_problem(app: Any) -> None:
     assert list(responses["4XX"]["content"]) == ["application/problem+json"]
 
 
+def test_generic_structs_have_readable_names(app: Any) -> None:
+    schemas = openapi_document(app)["components"]["schemas"]
+    assert set(schemas) == {"Address", "NewPerson", "Page_Person", "Person", "Problem"}
+
+
 async def test_the_page_loads_only_what_is_served_here(app: Any) -> None:
     page = await call(app, "GET", "/docs")
     links = re.findall(r'(?:src|href)="([^"]+)"', page.body.decode())
