@@ -34,8 +34,8 @@ def install(names: list[str], *, otherwise: str) -> None:
     root = _way_to_root()
     if shutil.which("apt-get") is None or root is None:
         raise CannotContinueError(
-            f"{' and '.join(names)} are needed, and this is no Debian or Ubuntu where I am root or "
-            f"may use sudo without a password: {otherwise}"
+            f"{' and '.join(names)} is missing, and installing it takes apt-get and root, or sudo "
+            f"without a password: {otherwise}"
         )
     print(
         f"jubilee: installing {', '.join(names)} with apt-get (their own services are not started)",

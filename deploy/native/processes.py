@@ -20,7 +20,8 @@ from deploy.native.ports import free_port, is_free
 
 __all__ = ["Process", "ProcessDiedError", "System", "free_port", "stop_leftovers"]
 
-STOPPING_S = 30.0
+STOPPING_S = 50.0
+"""Longer than the drain of any service takes at most, so that only a hung one is killed."""
 PAUSE_FIRST_S, PAUSE_LONGEST_S = 0.5, 10.0
 PROBE_TIMEOUT_S = 2.0
 
@@ -45,7 +46,7 @@ class Process:
     environ: Mapping[str, str]
     log: Path
     port: int | None
-    restart: bool
+    restart: bool  # whether an end is followed by a new start; may be changed while it runs
     exits: list[int] = field(default_factory=list)  # a negative one is a signal's number
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     running: asyncio.subprocess.Process | None = None

@@ -55,13 +55,12 @@ async def _serve(instance: Instance, environ: dict[str, str]) -> None:
 async def _start(system: System, environ: Mapping[str, str]) -> None:
     settings = {} if environ.get("DISPATCHER_PROVIDER") else await _start_inbox(system)
     for service in SERVICES:
-        await system.start(
-            service,
-            f"services.{service}",
-            env=settings if service == "dispatcher" else {},
-            restart=True,
-        )
+        extra = settings if service == "dispatcher" else {}
+        await system.start(service, f"services.{service}", env=extra)
     await system.ready()
+    # From here on an end is an accident; before, it is a refusal to be read.
+    for process in system.processes.values():
+        process.restart = True
 
 
 async def _start_inbox(system: System) -> dict[str, str]:
@@ -76,7 +75,7 @@ async def _start_inbox(system: System) -> dict[str, str]:
         "INBOX_HTTP_PORT": str(http),
         "INBOX_LEDGER": str(mail / "inbox.jsonl"),
     }
-    await system.start("inbox", INBOX, env=listening, port=http, restart=True)
+    await system.start("inbox", INBOX, env=listening, port=http)
     return {
         "DISPATCHER_PROVIDER": "smtp",
         "DISPATCHER_PROVIDER_URL": f"smtp://127.0.0.1:{smtp}?lookup=http://127.0.0.1:{http}/api/messages",

@@ -75,7 +75,7 @@ def down(instance: Instance, *, gently: bool = True) -> bool:
         state = instance.read()
         ran = bool(state.daemons) or (state.uses_containers and bool(state.completed))
         # `make run` stops its own processes; only a killed one leaves any behind.
-        daemons.stop(state.daemons.pop("run", None), by=signal.SIGTERM, timeout_s=60.0)
+        daemons.stop(state.daemons.pop("run", None), by=signal.SIGTERM, timeout_s=70.0)
         processes.stop_leftovers(instance.processes)
         if state.uses_containers:
             containers.stop(instance, state, forget=not gently)
