@@ -6,8 +6,8 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from libs.httpapi.docs import openapi_document
-from tests.unit.libs_b.api import an_app
-from tests.unit.libs_b.calls import call
+from tests.unit.edge.api import an_app
+from tests.unit.edge.calls import call
 
 STATIC = Path(openapi_document.__code__.co_filename).parent / "static"
 

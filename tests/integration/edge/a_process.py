@@ -1,4 +1,4 @@
-"""A small service, started by tests as `python -m tests.integration.libs_b.a_process <behaviour>`.
+"""A small service, started by tests as `python -m tests.integration.edge.a_process <behaviour>`.
 
 It writes one word per step to stdout, so that a test can wait for it.
 """

@@ -6,8 +6,8 @@ import pytest
 import zstandard
 
 from libs.httpapi.compression import preferred_encoding
-from tests.unit.libs_b.api import BEARER, an_app
-from tests.unit.libs_b.calls import call
+from tests.unit.edge.api import BEARER, an_app
+from tests.unit.edge.calls import call
 
 
 @pytest.fixture(scope="module")

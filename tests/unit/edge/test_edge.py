@@ -14,8 +14,8 @@ from libs.runtime.health import Health
 from libs.runtime.stopping import Stopping
 from libs.telemetry.metrics import exposition
 from libs.telemetry.tracing import configure_tracing, shutdown_tracing
-from tests.unit.libs_b.api import BEARER, JSON, READER_TOKEN, STRANGER, TOKEN, an_app
-from tests.unit.libs_b.calls import Answer, call
+from tests.unit.edge.api import BEARER, JSON, READER_TOKEN, STRANGER, TOKEN, an_app
+from tests.unit.edge.calls import Answer, call
 
 FAILING = "/people/00000000-0000-0000-0000-00000000000"
 

@@ -17,7 +17,7 @@ Process = asyncio.subprocess.Process
 async def started(*arguments: str, **environ: str) -> AsyncIterator[Process]:
     variables: Mapping[str, str] = {**os.environ, **environ}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.integration.libs_b.a_process", *arguments),
+        *(sys.executable, "-m", "tests.integration.edge.a_process", *arguments),
         env=variables,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

@@ -5,7 +5,7 @@ import pytest
 
 from libs.httpapi.bodies import MAX_ERRORS, parse_json, validated
 from libs.httpapi.problems import Problem
-from tests.unit.libs_b.api import NewPerson
+from tests.unit.edge.api import NewPerson
 
 
 def refusal(kind: Any, value: Any) -> list[tuple[str | None, str]]:
