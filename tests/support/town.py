@@ -51,12 +51,14 @@ class Town:
         *,
         roles: tuple[str, ...] = (),
         env: Mapping[str, str] | None = None,
+        is_awaited: bool = True,
     ) -> None:
-        """Start ``services.<service>`` for a name such as ``planner-1`` and wait until ready."""
+        """Start ``services.<service>`` for a name such as ``planner-1``; wait until it is ready."""
         service = name.split("-", maxsplit=1)[0]
         self._roles[name] = roles
         await self.system.start(name, f"services.{service}", roles, env=dict(env or {}))
-        await self.system.ready(name)
+        if is_awaited:
+            await self.system.ready(name)
 
     async def restart(self, name: str, *, env: Mapping[str, str] | None = None) -> None:
         """Start a process that was killed, with another environment."""
