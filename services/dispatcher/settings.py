@@ -17,9 +17,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     http_port: Annotated[int, Port] = 8082  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
     provider: Literal["smtp", "vendor", "postmark", "file"] = "smtp"  # how mail goes out
-    provider_url: str | None = (
-        None  # where: smtp[s]://…?connections=8&lookup=…, http(s)://…, a path
-    )
+    provider_url: str | None = None  # smtp[s]://…?connections=8&lookup=…, http[s]://…, or a path
     provider_token: str = ""  # Postmark's server token
     provider_connections: Annotated[int, Positive] = 32  # requests under way, vendor and postmark
     provider_timeout_s: Annotated[float, Positive] = 30.0  # longest single call to the provider

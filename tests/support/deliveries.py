@@ -10,10 +10,11 @@ import msgspec
 from contracts import codec, user_events
 from contracts.dispatch import DispatchRequested
 from contracts.envelope import Event, event
+from libs.clock import monotonic_s
 from libs.ids import new_id
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
-from services.dispatcher.domain.delivery import Accepted, Result
+from services.dispatcher.domain.delivery import Accepted, Deferred, Result
 from services.dispatcher.domain.greeting import Mail
 
 TODAY = date(2026, 6, 14)
@@ -104,7 +105,8 @@ class FakeProvider:
     async def deliver(self, mails: Sequence[Mail], *, start_before_s: float) -> list[Result]:
         """Answer every mail as ``answer`` says."""
         self.calls += 1
-        self.start_before_s = start_before_s
+        if monotonic_s() >= start_before_s:
+            return [Deferred("lease_short")] * len(mails)
         if self.before_call is not None:
             await self.before_call()
         results = [self.answer(mail) for mail in mails]

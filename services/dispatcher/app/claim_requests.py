@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 
 from contracts.dispatch import DispatchRequested
-from contracts.kinds import KINDS
 from libs import outbox
 from libs.clock import monotonic_s
 from libs.ids import new_id
@@ -54,9 +53,11 @@ async def claim_requests(courier: Courier, requests: Sequence[DispatchRequested]
     """
     started_s = monotonic_s()
     attempts = list({_key(request): request for request in requests}.values())
-    known = [request for request in attempts if request.kind in KINDS]
+    known = [request for request in attempts if request.kind in courier.kinds]
     returned = [
-        Returned(request, "kind_unknown") for request in attempts if request.kind not in KINDS
+        Returned(request, "kind_unknown")
+        for request in attempts
+        if request.kind not in courier.kinds
     ]
     claim_id = new_id()
     claimed = await repeating(

@@ -1,9 +1,11 @@
 """What delivering needs, gathered once by the wiring."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from random import Random
 
+from contracts.kinds import KINDS, Kind
 from libs.clock import Clock
 from libs.postgres.types import Pool
 from libs.resilience import Guard, retry_delay_s
@@ -24,6 +26,7 @@ class Courier:
     guard: Guard
     greetings: Greetings
     lease_s: float
+    kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     random: Random = field(default_factory=Random)
 
     def retry_at(self, now: datetime, *, attempts: int, pause_s: float | None = None) -> datetime:

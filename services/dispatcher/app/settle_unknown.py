@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts.kinds import KINDS
 from libs import outbox
 from libs.ids import occurrence_key
 from libs.postgres.types import Pool
@@ -25,8 +24,6 @@ LAPSED_AT_ONCE = 20
 SETTLED_AT_ONCE = 500
 _LOOKUPS_AT_ONCE = 16
 _REPEATED_WITHIN_S = 10.0
-
-_SENT_AGAIN = frozenset(name for name, kind in KINDS.items() if kind.promise == "at_least_once")
 
 
 async def record_lapsed_claims(pool: Pool, *, now: datetime) -> int:
@@ -95,12 +92,13 @@ async def record_settlements(
 
 async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
     traits = courier.provider.traits
+    sent_again = [name for name, kind in courier.kinds.items() if kind.promise == "at_least_once"]
     async with courier.pool.acquire() as connection:
         return await delivery_events.list_unsettled(
             connection,
             now=now,
             provider=traits.name if traits.can_find else None,
-            kinds_sent_again=_SENT_AGAIN,
+            kinds_sent_again=sent_again,
             grace_s=traits.timeout_s + traits.lookup_delay_s,
             limit=SETTLED_AT_ONCE,
         )
