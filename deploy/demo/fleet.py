@@ -16,19 +16,26 @@ class Part(NamedTuple):
     roles: tuple[str, ...] = ()
 
 
+_DISPATCHING = ("contacts", "deliver", "settle", "upkeep")
 INBOX = Part("inbox", "deploy.demo.inbox")
 FLEET = (
-    Part("user", "services.user", ("http",)),
+    Part("user", "services.user", ("api",)),
     Part("user-relay", "services.user", ("relay",)),
     Part("planner", "services.planner"),
-    Part("dispatcher-1", "services.dispatcher"),
-    Part("dispatcher-2", "services.dispatcher"),
+    Part("dispatcher-1", "services.dispatcher", _DISPATCHING),
+    Part("dispatcher-2", "services.dispatcher", _DISPATCHING),
     Part("dispatcher-relay", "services.dispatcher", ("relay",)),
 )
 IMPORT_RELAY = "user-relay"
 """Killed while the import's events flow."""
 
-SHORT_LEASES: dict[str, str] = {}
+SHORT_LEASES = {
+    "DISPATCHER_PROVIDER_TIMEOUT_S": "1.5",
+    "DISPATCHER_LEASE_S": "3",
+    "DISPATCHER_LOOKUP_DELAY_S": "0.5",
+    "DISPATCHER_SETTLE_EVERY_S": "0.5",
+    "DISPATCHER_BREAKER_PAUSE_S": "2",
+}
 """Waits that are minutes in earnest, so that the demo sees their ends."""
 
 

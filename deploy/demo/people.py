@@ -24,6 +24,7 @@ NINE = time(9, 0)
 _EARLIEST_YEAR, _LATEST_YEAR = 1900, DEMO_DAY.year - 1
 _AWKWARD_EVERY = 97
 _WIDE_ADDRESS_EVERY = 53
+_WIDE_DOMAINS = ("bücher", "почта", "例え", "xn--bcher-kva")
 _OPT_OUT_EVERY = 41
 
 
@@ -138,7 +139,7 @@ def _dates_number(number: int) -> int:
 
 def _address(number: int) -> str:
     if number % _WIDE_ADDRESS_EVERY == 3:
-        return f"zoë.{number}@bücher.example"
+        return f"o'neil+{number}@{_WIDE_DOMAINS[number % len(_WIDE_DOMAINS)]}.example"
     return f"person{number}@{('one', 'two', 'mail.three')[number % 3]}.example"
 
 
