@@ -5,7 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +51,26 @@ def launch(command: Sequence[str], *, log: Path, environ: Mapping[str, str], cwd
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
         raise CannotContinueError(f"{command[0]} could not be started: {reason[0]}")
     return find_daemon(int(done.stdout))
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Put off signals that would end this command until a start is also written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _: pending.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for late in pending:
+        os.kill(os.getpid(), late)
 
 
 def find_daemon(pid: int) -> Daemon:

@@ -42,10 +42,11 @@ def start(instance: Instance, state: State, programs: Path) -> None:
         "-p",
         str(state.port("postgres")),
     ]
-    state.daemons["postgres"] = daemons.launch(
-        [*quarters.prefix, *command, *listening], log=log, environ=_environ(), cwd=Path("/")
-    )
-    instance.write(state)
+    with daemons.undisturbed():
+        state.daemons["postgres"] = daemons.launch(
+            [*quarters.prefix, *command, *listening], log=log, environ=_environ(), cwd=Path("/")
+        )
+        instance.write(state)
     if not _comes_to_answer(state, programs):
         raise CannotContinueError(
             f"PostgreSQL did not start; see {log}, which ends\n{daemons.last_lines(log)}"

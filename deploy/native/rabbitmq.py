@@ -34,13 +34,14 @@ def launch(instance: Instance, state: State, programs: Path, *, management: bool
             del state.ports[name]
     instance.write(state)
     _write_settings(home, state, management=management)
-    state.daemons["rabbitmq"] = daemons.launch(
-        [str(programs / "rabbitmq-server")],
-        log=instance.logs / "rabbitmq.log",
-        environ=_environ(home, instance, state),
-        cwd=home,
-    )
-    instance.write(state)
+    with daemons.undisturbed():
+        state.daemons["rabbitmq"] = daemons.launch(
+            [str(programs / "rabbitmq-server")],
+            log=instance.logs / "rabbitmq.log",
+            environ=_environ(home, instance, state),
+            cwd=home,
+        )
+        instance.write(state)
 
 
 def wait(instance: Instance, state: State) -> None:
