@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 from litestar.response.streaming import ASGIStreamingResponse
 from litestar.types import HTTPResponseBodyEvent, Receive, Send
@@ -26,7 +26,7 @@ from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.requests import AnyRequest
 
 DryRun = Annotated[
-    bool, Parameter(description="Judge every line against people there, register nobody.")
+    bool, QueryParameter(description="Judge every line against people there, register nobody.")
 ]
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ import msgspec
 from litestar import Response, delete, get, patch, post, put
 from litestar.datastructures import ResponseHeader
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from libs.clock import Clock
 from libs.httpapi.app import Provided
@@ -92,7 +93,7 @@ async def register_person(
     tags=["people"],
 )
 async def get_person(
-    request: AnyRequest, person_id: UUID, store: Provided[Store]
+    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store]
 ) -> Response[PersonView | None]:
     """Return a person; 304 where `If-None-Match` names the present version."""
     person = await read.get_living(store, person_id)
@@ -110,7 +111,7 @@ async def get_person(
 )
 async def change_person(
     request: AnyRequest,
-    person_id: UUID,
+    person_id: FromPath[UUID],
     store: Provided[Store],
     clock: Provided[Clock],
     terms: Provided[Terms],
@@ -137,7 +138,7 @@ async def change_person(
 )
 async def replace_person(
     request: AnyRequest,
-    person_id: UUID,
+    person_id: FromPath[UUID],
     store: Provided[Store],
     clock: Provided[Clock],
     terms: Provided[Terms],
@@ -164,7 +165,7 @@ async def replace_person(
     tags=["people"],
 )
 async def delete_person(
-    request: AnyRequest, person_id: UUID, store: Provided[Store], clock: Provided[Clock]
+    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store], clock: Provided[Clock]
 ) -> Response[None]:
     """Delete a person: no more mail. Within the retention time they can be restored."""
     written = await remove.delete(
@@ -188,7 +189,7 @@ async def delete_person(
 )
 async def restore_person(
     request: AnyRequest,
-    person_id: UUID,
+    person_id: FromPath[UUID],
     store: Provided[Store],
     clock: Provided[Clock],
     terms: Provided[Terms],
@@ -214,7 +215,7 @@ async def restore_person(
     tags=["people"],
 )
 async def erase_person(
-    request: AnyRequest, person_id: UUID, store: Provided[Store], clock: Provided[Clock]
+    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store], clock: Provided[Clock]
 ) -> Response[ErasedView]:
     """Erase a person for ever: their key is destroyed, nobody can read what was recorded."""
     written = await remove.erase(

@@ -9,10 +9,10 @@ from litestar.types import ExceptionHandlersMap
 from libs.eventstore import WrongExpectedVersionError
 from libs.httpapi import idempotency
 from libs.httpapi.problems import (
-    CONTENT_TYPE,
     RETRY_AFTER_S,
     FieldError,
     Problem,
+    answer,
     invalid,
     standard_problem,
 )
@@ -82,13 +82,7 @@ def refusal_handlers() -> ExceptionHandlersMap:
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    problem = problem_of(error)
-    return Response(
-        problem.body(request.scope.get("state", {}).get("request_id")),
-        status_code=problem.status,
-        media_type=CONTENT_TYPE,
-        headers=problem.headers,
-    )
+    return answer(request, problem_of(error))
 
 
 def _taken(fields: Sequence[str]) -> Problem:

@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
@@ -32,13 +32,13 @@ from services.user.entrypoints.views import EventView, PersonView, event_view, p
 
 T = TypeVar("T")
 
-Email = Annotated[str | None, Parameter(description="The whole address, in any case.")]
-ExternalId = Annotated[str | None, Parameter(description="The client's own id.")]
+Email = Annotated[str | None, QueryParameter(description="The whole address, in any case.")]
+ExternalId = Annotated[str | None, QueryParameter(description="The client's own id.")]
 NamePrefix = Annotated[
-    str | None, Parameter(description="Beginning of the first name, whole name or last name.")
+    str | None, QueryParameter(description="Beginning of the first name, whole name or last name.")
 ]
-MonthDay = Annotated[str | None, Parameter(description="Day of the birthday, `MM-DD`.")]
-Zone = Annotated[str | None, Parameter(description="The time zone, in any case.")]
+MonthDay = Annotated[str | None, QueryParameter(description="Day of the birthday, `MM-DD`.")]
+Zone = Annotated[str | None, QueryParameter(description="The time zone, in any case.")]
 
 
 class AfterPerson(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ async def list_people(
 
 @get("/v1/users/{person_id:uuid}/history", guards=[require("users:read")], tags=["people"])
 async def list_history(
-    person_id: UUID,
+    person_id: FromPath[UUID],
     store: Provided[Store],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,

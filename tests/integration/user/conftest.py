@@ -1,13 +1,26 @@
-"""A database of the user service for every test."""
+"""A database of the user service for every test, and its API over it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+from typing import Any
 
+import aiohttp
+import msgspec
 import pytest
 
+from libs.clock import FrozenClock
 from libs.eventstore.sealing import KeyRing, new_key
+from libs.httpapi.auth import ApiKeys
+from libs.httpapi.auth import new_key as new_api_key
+from libs.httpapi.serve import HttpServer
 from libs.postgres.pool import open_pool
+from libs.runtime.health import Health
 from services.user.adapters.store import Store
+from services.user.entrypoints.api import create_api
+from services.user.entrypoints.person_routes import Terms
 from tests.support.databases import fresh_database
+from tests.support.people import KINDS, NOW
 
 PACKAGES = ("libs.outbox.migrations", "services.user.migrations")
 
@@ -24,3 +37,94 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     """Yield the store of an empty database, its keys wrapped."""
     async with open_pool(database_url, name="test-user") as pool:
         yield Store(pool, KeyRing(new_key()))
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """Return a clock that stands at ``NOW``."""
+    return FrozenClock(NOW)
+
+
+class Client:
+    """Calls the API of one test with a key of its own."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, token: str) -> None:
+        self.session = session
+        self.base_url = base_url
+        self.token = token
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        document: Any = None,
+        *,
+        data: Any = None,
+        token: str | None = None,
+        **headers: str,
+    ) -> "Answer":
+        """Return the answer; header names are written with ``_`` for ``-``."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent.setdefault("Authorization", f"Bearer {token or self.token}")
+        if document is not None:
+            data = msgspec.json.encode(document)
+            sent.setdefault("Content-Type", "application/json")
+        url = f"{self.base_url}{path}"
+        async with self.session.request(method, url, data=data, headers=sent) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body's values."""
+        return msgspec.json.decode(self.body)
+
+    @property
+    def code(self) -> str:
+        """The stable word of a problem."""
+        assert self.headers["Content-Type"].startswith("application/problem+json"), self.body
+        return str(self.json["code"])
+
+    @property
+    def faults(self) -> set[tuple[str | None, str]]:
+        """Pointer (or parameter) and code of every refused field."""
+        return {
+            (one["pointer"] or one.get("parameter"), one["code"]) for one in self.json["errors"]
+        }
+
+    @property
+    def lines(self) -> list[Any]:
+        """The values on every line of the body."""
+        return [msgspec.json.decode(line) for line in self.body.splitlines()]
+
+
+READER, READER_TOKEN = new_api_key("reader", ["users:read"])
+WRITER, WRITER_TOKEN = new_api_key("writer", ["users:read", "users:write"])
+OTHER, OTHER_TOKEN = new_api_key("other", ["users:read", "users:write"])
+
+
+@pytest.fixture
+async def client(store: Store, clock: FrozenClock) -> AsyncIterator[Client]:
+    """Yield a client of an API that serves an empty database at ``NOW``."""
+    api = create_api(
+        store=store,
+        clock=clock,
+        terms=Terms(KINDS, timedelta(days=30)),
+        import_batch_lines=50,
+        auth=ApiKeys([READER, WRITER, OTHER]),
+        health=Health(),
+    )
+    server = HttpServer(api, "127.0.0.1", 0)
+    server.bind()
+    serving = asyncio.create_task(server.serve())
+    async with aiohttp.ClientSession() as session:
+        yield Client(session, f"http://127.0.0.1:{server.port}", WRITER_TOKEN)
+    await server.stop()
+    await serving
