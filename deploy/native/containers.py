@@ -23,6 +23,7 @@ def start(instance: Instance, state: State, servers: set[str]) -> None:
         for name in (*servers, "management"):
             if not ports.is_free(state.port(name)):
                 del state.ports[name]
+        _compose(instance, state, "ps")  # refused here, before anything is noted, without an engine
     state.uses_containers = True
     instance.write(state)
     _compose(instance, state, "up", "--detach", "--wait", *sorted(servers))
@@ -52,7 +53,7 @@ def _compose(instance: Instance, state: State, *arguments: str) -> None:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise _refusal(str(error)) from None
     if done.returncode != 0:
-        raise _refusal((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        raise _refusal((done.stderr.strip().splitlines() or ["no reason given"])[0])
 
 
 def _variables(state: State) -> dict[str, str]:

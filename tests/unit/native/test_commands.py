@@ -125,3 +125,14 @@ def test_the_dockerfile_satisfies_the_linter() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def test_an_engine_asked_for_and_absent_is_one_sentence_and_can_be_forgotten(
+    tmp_path: Path,
+) -> None:
+    folder = str(tmp_path / "new")
+    done = _native("--folder", folder, "up", JUBILEE_USE_DOCKER="1", PATH=str(tmp_path))
+    assert done.returncode == 1
+    assert done.stderr.startswith("jubilee: JUBILEE_USE_DOCKER is set, but")
+    assert len(done.stderr.splitlines()) == 1
+    assert _native("--folder", folder, "reset").returncode == 0
