@@ -1,6 +1,7 @@
 """What an HTTP status or a broken connection says about a mail."""
 
 import asyncio
+import math
 
 import aiohttp
 
@@ -48,6 +49,8 @@ def pause_s(retry_after: str | None) -> float | None:
     try:
         asked_s = float(retry_after)
     except ValueError:
+        return None
+    if not math.isfinite(asked_s):
         return None
     return min(max(asked_s, 0.0), _LONGEST_PAUSE_S)
 
