@@ -7,10 +7,13 @@ import json
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import aiohttp
+import asyncpg
 
 from deploy.native.processes import System, free_port
 from tests.support.databases import fresh_database
@@ -112,6 +115,48 @@ class Town:
         """Tell the inbox what to do wrong."""
         async with self.session.put(f"{self.inbox_url}/control", json=faults) as response:
             assert response.status == 200, await response.text()
+
+    async def change(self, person_id: str, *, process: str = "user", **fields: Any) -> None:
+        """Change fields of a person."""
+        path = f"/v1/users/{person_id}"
+        status, body = await self.call("PATCH", process, path, body=fields)
+        assert status == 200, body
+
+    async def delete(self, person_id: str) -> None:
+        """Delete a person."""
+        status, body = await self.call("DELETE", "user", f"/v1/users/{person_id}")
+        assert status in {200, 204}, body
+
+    async def projected(self, people: int, events: int) -> None:
+        """Wait until planner and dispatcher know ``people`` and have seen ``events`` of them."""
+        sums = {
+            "PLANNER": "SELECT count(*), coalesce(sum(version), 0) FROM recipients",
+            "DISPATCHER": "SELECT count(*), coalesce(sum(version), 0) FROM contacts",
+        }
+
+        async def look() -> bool | None:
+            seen = [await self.ask(service, query) for service, query in sums.items()]
+            return all(tuple(row) == (people, events) for row in seen) or None
+
+        await until(look)
+
+    async def ask(self, service: str, query: str, *arguments: Any) -> Any:
+        """Return the first row of a query in the database of ``service``."""
+        connection = await asyncpg.connect(self.env[f"{service.upper()}_DATABASE_URL"])
+        try:
+            return await connection.fetchrow(query, *arguments)
+        finally:
+            await connection.close()
+
+    async def state(self, person_id: str, day: str = BIRTHDAY) -> tuple[str, str | None]:
+        """Return state and reason of a person's birthday in the plan."""
+        row = await self.ask(
+            "planner",
+            "SELECT state, reason FROM plan WHERE person_id = $1 AND local_day = $2",
+            UUID(person_id),
+            date.fromisoformat(day),
+        )
+        return (row["state"], row["reason"]) if row else ("none", None)
 
     async def ledger(self, day: str = BIRTHDAY, process: str = "planner") -> dict[str, int]:
         """Return the totals of one day."""

@@ -1,0 +1,1 @@
+"""The whole system, all processes as processes, from HTTP to inbox."""
