@@ -7,6 +7,7 @@ where packages come from is the business of the machine that installs them.
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from deploy.native.instance import ROOT
@@ -55,12 +56,13 @@ def _resolve(uv: Path, name: str) -> str:
     """
     environ = {key: value for key, value in os.environ.items() if key != "UV_FIND_LINKS"}
     existing = ROOT / "requirements" / f"{name}.lock"
-    draft = ROOT / ".local" / f"{name}.lock"
-    draft.write_text(existing.read_text() if existing.exists() else "")
-    source = f"requirements/{name}.in"
-    command = [str(uv), "pip", "compile", *OPTIONS, source, "--output-file", str(draft)]
-    subprocess.run(command, check=True, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
-    return draft.read_text()
+    with tempfile.TemporaryDirectory() as scratch:
+        draft = Path(scratch) / existing.name
+        draft.write_text(existing.read_text() if existing.exists() else "")
+        source = f"requirements/{name}.in"
+        command = [str(uv), "pip", "compile", *OPTIONS, source, "--output-file", str(draft)]
+        subprocess.run(command, check=True, cwd=ROOT, env=environ, stdout=subprocess.DEVNULL)
+        return draft.read_text()
 
 
 if __name__ == "__main__":
