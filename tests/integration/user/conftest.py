@@ -19,7 +19,7 @@ from libs.runtime.health import Health
 from services.user.adapters.store import Store
 from services.user.entrypoints.api import create_api
 from services.user.entrypoints.person_routes import Terms
-from tests.support.databases import fresh_database
+from tests.support.databases import execute, fresh_database
 from tests.support.people import KINDS, NOW
 
 PACKAGES = ("libs.outbox.migrations", "services.user.migrations")
@@ -32,10 +32,19 @@ async def database_url(pg_url: str) -> AsyncIterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+async def shared_database_url(pg_url: str) -> AsyncIterator[str]:
+    """Yield the URL of a database that tests empty before they use it: quicker than a new one."""
+    async with fresh_database(pg_url, *PACKAGES) as url:
+        await execute(url, "GRANT TRUNCATE ON events TO CURRENT_USER")
+        yield url
+
+
 @pytest.fixture
-async def store(database_url: str) -> AsyncIterator[Store]:
+async def store(shared_database_url: str) -> AsyncIterator[Store]:
     """Yield the store of an empty database, its keys wrapped."""
-    async with open_pool(database_url, name="test-user") as pool:
+    async with open_pool(shared_database_url, name="test-user") as pool:
+        await pool.execute("TRUNCATE events, people, person_keys, idempotency_keys, outbox")
         yield Store(pool, KeyRing(new_key()))
 
 

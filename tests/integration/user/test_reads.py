@@ -159,6 +159,7 @@ async def test_log_holds_no_personal_data_in_the_open(store: Store) -> None:
 async def test_event_cannot_be_moved_to_another_place(store: Store) -> None:
     """A row copied over another one does not open there."""
     one, other = await registered(store), await registered(store)
+    await store.pool.execute("GRANT UPDATE ON events TO CURRENT_USER")
     await store.pool.execute(
         "UPDATE events SET data = source.data FROM events AS source"
         " WHERE events.stream_id = $1 AND source.stream_id = $2",
