@@ -1,5 +1,6 @@
 """A private RabbitMQ node with a name service, cookie, login and ports of its own."""
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -144,8 +145,11 @@ def _stop_name_service(state: State) -> None:
     if epmd is None or "epmd" not in state.ports or not ports.answers(state.port("epmd")):
         return
     port = str(state.port("epmd"))
-    subprocess.run([epmd, "-port", port, "-kill"], capture_output=True, check=False)
-    wait_until(lambda: not ports.answers(state.port("epmd")), timeout_s=5.0)
+    # Somebody else may have the port by now, and would not answer epmd's question.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        command = [epmd, "-port", port, "-kill"]
+        subprocess.run(command, capture_output=True, check=False, timeout=3.0)
+    wait_until(lambda: not ports.answers(state.port("epmd")), timeout_s=2.0)
 
 
 def _path() -> str:
