@@ -1,5 +1,6 @@
 """Registers people by the thousand: one statement per batch, one outcome per line."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal
@@ -43,10 +44,19 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: tuple[FieldError, ...] = ()
 
 
-class _Candidate(msgspec.Struct, frozen=True):
+class Candidate(msgspec.Struct, frozen=True):
+    """A line that breaks no field rule."""
+
     line: int
     profile: Profile
     warnings: tuple[FieldError, ...]
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Lines as far as they can be judged without the database."""
+
+    candidates: list[Candidate]
+    refused: list[Outcome]
 
 
 class PeopleImport:
@@ -65,40 +75,46 @@ class PeopleImport:
         self._is_dry_run = is_dry_run
         self._epochs = EpochWatch()
 
-    async def take(self, lines: Sequence[Line], *, rules: Rules, now: datetime) -> list[Outcome]:
-        """Register the people in ``lines`` and return an outcome for each, in their order.
+    def read(self, lines: Sequence[Line], rules: Rules) -> Batch:
+        """Return what ``lines`` say, judged by the field rules."""
+        parsed = [self._parse(line, rules) for line in lines]
+        return Batch(
+            [one for one in parsed if isinstance(one, Candidate)],
+            [one for one in parsed if isinstance(one, Outcome)],
+        )
+
+    async def take(self, batch: Batch, *, now: datetime) -> list[Outcome]:
+        """Register the people in ``batch`` and return an outcome for each line, in their order.
 
         While the database is away the lines come out ``failed`` as ``unavailable``.
         """
-        parsed = [self._parse(line, rules) for line in lines]
-        candidates = [one for one in parsed if isinstance(one, _Candidate)]
-        outcomes = [one for one in parsed if isinstance(one, Outcome)]
         try:
-            outcomes += await self._decide(candidates, now)
+            decided = await self._decide(batch.candidates, now)
         except UnavailableError:
-            outcomes += [_failed(one, _UNAVAILABLE) for one in candidates]
-        for outcome in outcomes:
-            IMPORT_LINES.add(status=outcome.status)
-        return sorted(outcomes, key=lambda outcome: outcome.line)
+            decided = [_failed(one, _UNAVAILABLE) for one in batch.candidates]
+        outcomes = sorted([*batch.refused, *decided], key=lambda outcome: outcome.line)
+        for status, lines in Counter(outcome.status for outcome in outcomes).items():
+            IMPORT_LINES.add(lines, status=status)
+        return outcomes
 
-    def _parse(self, line: Line, rules: Rules) -> _Candidate | Outcome:
+    def _parse(self, line: Line, rules: Rules) -> Candidate | Outcome:
         if isinstance(line.document, FieldError):
             return Outcome(line.number, "failed", errors=(line.document,))
         profile = parse_profile(line.document, rules)
         if isinstance(profile, Invalid):
             return Outcome(line.number, "failed", errors=profile.errors)
-        return _Candidate(line.number, profile, self._epochs.warnings(profile))
+        return Candidate(line.number, profile, self._epochs.warnings(profile))
 
-    async def _decide(self, candidates: Sequence[_Candidate], now: datetime) -> list[Outcome]:
+    async def _decide(self, candidates: Sequence[Candidate], now: datetime) -> list[Outcome]:
         if not candidates:
             return []
         if self._is_dry_run:
             return await self._judge(candidates)
         return await self._register(candidates, now)
 
-    async def _register(self, candidates: Sequence[_Candidate], now: datetime) -> list[Outcome]:
+    async def _register(self, candidates: Sequence[Candidate], now: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        losers: list[_Candidate] = []
+        losers: list[Candidate] = []
         open_ones = list(candidates)
         for _ in range(_ROUNDS):
             if not open_ones:
@@ -107,7 +123,7 @@ class PeopleImport:
             verdicts = await append_registrations(
                 self._store, changes, origin=self._origin, now=now
             )
-            contended: list[_Candidate] = []
+            contended: list[Candidate] = []
             for candidate, change, verdict in zip(open_ones, changes, verdicts, strict=True):
                 if verdict.has_won:
                     outcomes.append(_created(candidate, change.after.id))
@@ -116,7 +132,7 @@ class PeopleImport:
             open_ones = contended
         return outcomes + await self._judge(losers) + [_failed(one, _BUSY) for one in open_ones]
 
-    async def _judge(self, candidates: Sequence[_Candidate]) -> list[Outcome]:
+    async def _judge(self, candidates: Sequence[Candidate]) -> list[Outcome]:
         """Compare candidates with the living people who bear their addresses and external ids."""
         if not candidates:
             return []
@@ -130,15 +146,15 @@ _UNAVAILABLE = FieldError("", "unavailable", "the database is away: send this li
 _BUSY = FieldError("", "contended", "others are writing the same: send this line again")
 
 
-def _created(candidate: _Candidate, person_id: UUID) -> Outcome:
+def _created(candidate: Candidate, person_id: UUID) -> Outcome:
     return Outcome(candidate.line, "created", person_id, 1, warnings=candidate.warnings)
 
 
-def _failed(candidate: _Candidate, *errors: FieldError) -> Outcome:
+def _failed(candidate: Candidate, *errors: FieldError) -> Outcome:
     return Outcome(candidate.line, "failed", errors=errors, warnings=candidate.warnings)
 
 
-def _compared(candidate: _Candidate, bearers: Bearers) -> Outcome:
+def _compared(candidate: Candidate, bearers: Bearers) -> Outcome:
     there = bearers.by_external_id or bearers.by_email
     if there is not None and there.profile == candidate.profile:
         return Outcome(

@@ -1,8 +1,9 @@
 """People by the million over HTTP: a line in, a line out."""
 
+import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import post
@@ -19,7 +20,7 @@ from libs.httpapi.idempotency import idempotency_key
 from libs.ids import new_id
 from libs.telemetry.tracing import current_traceparent
 from services.user.adapters.store import Origin, Store
-from services.user.app.import_people import PeopleImport
+from services.user.app.import_people import Batch, Line, PeopleImport
 from services.user.entrypoints.documentation import NDJSON, ImportOperation
 from services.user.entrypoints.ndjson import batches
 from services.user.entrypoints.person_routes import Terms
@@ -28,6 +29,9 @@ from services.user.entrypoints.requests import AnyRequest
 DryRun = Annotated[
     bool, QueryParameter(description="Judge every line against people there, register nobody.")
 ]
+
+PAUSE_S: Final = 0.1
+"""A client that sends nothing for so long gets the outcomes of what it has sent."""
 
 logger = logging.getLogger(__name__)
 
@@ -99,24 +103,55 @@ async def import_people(
         is_dry_run=dry_run,
     )
 
-    async def outcomes() -> AsyncIterator[bytes]:
-        async for lines in batches(_body_of(request), limit=import_batch_lines):
-            now = clock.now()
-            found = await session.take(lines, rules=terms.rules(clock), now=now)
-            yield _encoder.encode_lines(found)
+    def read(lines: Sequence[Line]) -> Batch:
+        return session.read(lines, terms.rules(clock))
 
-    return Outcomes(outcomes())
+    async def take(batch: Batch) -> bytes:
+        return _encoder.encode_lines(await session.take(batch, now=clock.now()))
+
+    lines = batches(_body_of(request), limit=import_batch_lines)
+    return Outcomes(_taken_in_turn(lines, read, take))
+
+
+async def _taken_in_turn(
+    batches: AsyncIterator[list[Line]],
+    read: Callable[[Sequence[Line]], Batch],
+    take: Callable[[Batch], Awaitable[bytes]],
+) -> AsyncIterator[bytes]:
+    """Yield the outcomes of one batch after the other; the next is read while one is written."""
+    under_way: asyncio.Future[bytes] | None = None
+    try:
+        async for lines in batches:
+            batch = read(lines)
+            if under_way is not None:
+                yield await under_way
+            under_way = asyncio.ensure_future(take(batch)) if lines else None
+        if under_way is not None:
+            yield await under_way
+    finally:
+        if under_way is not None:
+            under_way.cancel()
 
 
 async def _body_of(request: AnyRequest) -> AsyncIterator[bytes]:
-    """Yield the pieces of the body; one that is cut off ends in an error, never in half a line."""
+    """Yield the pieces of the body, an empty one whenever the client pauses.
+
+    A body that is cut off ends in an error, never in half a line.
+    """
     is_complete = False
     while not is_complete:
-        event: Any = await request.receive()
+        coming = asyncio.ensure_future(request.receive())
+        try:
+            while not (await asyncio.wait([coming], timeout=PAUSE_S))[0]:
+                yield b""
+            event: Any = coming.result()
+        finally:
+            coming.cancel()
         if event["type"] != "http.request":
             raise ClientGoneError
         is_complete = not event.get("more_body", False)
-        yield event.get("body", b"")
+        if event.get("body"):
+            yield event["body"]
 
 
 def _piece(body: bytes, *, is_last: bool = False) -> HTTPResponseBodyEvent:

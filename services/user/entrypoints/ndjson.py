@@ -1,7 +1,7 @@
 """Lines of JSON, in and out, however many, in bounded memory."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
 import msgspec
@@ -20,19 +20,60 @@ _NO_OBJECT: Final = FieldError("", "wrong_type", "must be an object")
 _decoder: Final = msgspec.json.Decoder()
 
 
-async def batches(chunks: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[list[Line]]:
-    """Yield the lines of ``chunks``, numbered from 1, in batches of at most ``limit``."""
-    batch: list[Line] = []
-    batch_bytes = number = 0
-    async for text in _lines(chunks):
-        number += 1
-        batch.append(Line(number, _TOO_LONG if text is None else read_line(text)))
-        batch_bytes += len(text or b"")
-        if len(batch) >= limit or batch_bytes >= MAX_BATCH_BYTES:
+async def batches(pieces: AsyncIterator[bytes], *, limit: int) -> AsyncIterator[list[Line]]:
+    """Yield the lines in ``pieces``, numbered from 1, in batches of at most ``limit``.
+
+    An empty piece says that the sender pauses: the lines there are handed on, even if there are
+    none.
+    """
+    splitter = _Splitter(limit)
+    async for piece in pieces:
+        for batch in splitter.add(piece):
             yield batch
-            batch, batch_bytes = [], 0
-    if batch:
-        yield batch
+        if not piece:
+            yield splitter.take()
+    splitter.end()
+    yield splitter.take()
+
+
+class _Splitter:
+    """Cuts pieces into lines and lines into batches; keeps less than a batch and a line."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._rest = b""
+        self._is_skipping = False
+        self._number = 0
+        self._batch: list[Line] = []
+        self._batch_bytes = 0
+
+    def add(self, piece: bytes) -> Iterator[list[Line]]:
+        """Take in a piece and yield every batch it fills."""
+        *complete, rest = (self._rest + piece).split(b"\n")
+        # Line by line, since the caller may do other work before it comes back for the next batch.
+        for text in complete:
+            self._keep(text)
+            if len(self._batch) >= self._limit or self._batch_bytes >= MAX_BATCH_BYTES:
+                yield self.take()
+        self._is_skipping = self._is_skipping or len(rest) > MAX_BODY_BYTES
+        self._rest = b"" if self._is_skipping else rest
+
+    def end(self) -> None:
+        """Take what is left as the last line, which needs no line break."""
+        if self._rest or self._is_skipping:
+            self._keep(self._rest)
+
+    def take(self) -> list[Line]:
+        """Return the lines since the last batch."""
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        return batch
+
+    def _keep(self, text: bytes) -> None:
+        is_too_long = self._is_skipping or len(text) > MAX_BODY_BYTES
+        self._is_skipping = False
+        self._number += 1
+        self._batch.append(Line(self._number, _TOO_LONG if is_too_long else read_line(text)))
+        self._batch_bytes += len(text)
 
 
 def read_line(text: bytes) -> dict[str, Any] | FieldError:
@@ -60,18 +101,3 @@ def _read_strictly(text: bytes) -> dict[str, Any] | FieldError:
             return FieldError(first.pointer or "", first.code, first.detail)
         return FieldError("", problem.code, problem.detail or problem.title)
     return value if isinstance(value, dict) else _NO_OBJECT
-
-
-async def _lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes | None]:
-    """Yield the lines without their ends; None for one that is too long, which is not kept."""
-    rest = b""
-    is_skipping = False
-    async for chunk in chunks:
-        *complete, rest = (rest + chunk).split(b"\n")
-        for text in complete:
-            yield None if is_skipping or len(text) > MAX_BODY_BYTES else text
-            is_skipping = False
-        if len(rest) > MAX_BODY_BYTES:
-            is_skipping, rest = True, b""
-    if is_skipping or rest:
-        yield None if is_skipping else rest

@@ -105,7 +105,7 @@ async def test_outcomes_come_while_lines_are_still_sent(client: Client) -> None:
     may_go_on = asyncio.Event()
 
     async def body() -> AsyncIterator[bytes]:
-        for _ in range(50):
+        for _ in range(70):
             yield msgspec.json.encode(a_document()) + b"\n"
         await may_go_on.wait()
         yield msgspec.json.encode(a_document())
@@ -113,10 +113,10 @@ async def test_outcomes_come_while_lines_are_still_sent(client: Client) -> None:
     headers = {"Content-Type": NDJSON, "Authorization": f"Bearer {client.token}"}
     url = f"{client.base_url}{PATH}"
     async with client.session.post(url, data=body(), headers=headers) as response:
-        for line in range(1, 51):
+        for line in range(1, 71):
             assert msgspec.json.decode(await response.content.readline())["line"] == line
         may_go_on.set()
-        assert msgspec.json.decode(await response.content.readline())["line"] == 51
+        assert msgspec.json.decode(await response.content.readline())["line"] == 71
         assert await response.content.readline() == b""
 
 

@@ -56,7 +56,7 @@ async def running(*roles: str, env: Mapping[str, str]) -> AsyncIterator[str]:
     process = await _start(*roles, env=env)
     base_url = f"http://127.0.0.1:{env['USER_HTTP_PORT']}"
     try:
-        await _until_alive(base_url)
+        await _until_ok(base_url)
         yield base_url
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -66,12 +66,14 @@ async def running(*roles: str, env: Mapping[str, str]) -> AsyncIterator[str]:
     assert process.returncode == 0, errors.decode()
 
 
-async def _until_alive(base_url: str) -> None:
+async def _until_ok(base_url: str, path: str = "/health/live") -> None:
     async with asyncio.timeout(30), aiohttp.ClientSession() as session:
         while True:
             try:
-                async with session.get(f"{base_url}/health/live"):
-                    return
+                async with session.get(f"{base_url}{path}") as response:
+                    if response.status == 200:
+                        return
+                await asyncio.sleep(0.05)
             except aiohttp.ClientConnectionError:
                 await asyncio.sleep(0.05)
 
@@ -161,6 +163,7 @@ async def test_registration_reaches_the_queues(
     async with fresh_vhost(amqp_url, amqp_api) as broker_url:
         given = {**env, "USER_BROKER_URL": broker_url}
         async with running(env=given) as base_url, _client(token) as session:
+            await _until_ok(base_url, "/health/ready")
             async with session.post(f"{base_url}/v1/users", json=a_document()) as response:
                 person = await response.json()
             for queue in (topology.PLANNER_USERS, topology.DISPATCHER_USERS):

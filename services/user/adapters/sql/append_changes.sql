@@ -17,18 +17,19 @@ offered AS MATERIALIZED (
         row.person_id, row.version, row.schedule_version, row.status, row.state, row.email_key,
         row.external_id, row.name_key, row.family_name_key, row.birthday_month_day, row.timezone,
         row.type, row.data, row.metadata, row.message, row.place,
-        row.status = 'active' AND EXISTS (
-            SELECT FROM people AS other
+        -- Scalar subqueries, not EXISTS: while statistics are young, EXISTS would hash the table.
+        row.status = 'active' AND coalesce((
+            SELECT true FROM people AS other
             WHERE other.email_key = row.email_key
               AND other.status = 'active'
               AND other.person_id <> row.person_id
-        ) AS is_email_taken,
-        row.status = 'active' AND EXISTS (
-            SELECT FROM people AS other
+        ), false) AS is_email_taken,
+        row.status = 'active' AND coalesce((
+            SELECT true FROM people AS other
             WHERE other.external_id = row.external_id
               AND other.status = 'active'
               AND other.person_id <> row.person_id
-        ) AS is_external_id_taken
+        ), false) AS is_external_id_taken
     FROM unnest(
         $1::uuid[], $2::integer[], $3::integer[], $4::text[], $5::text[], $6::text[], $7::text[],
         $8::text[], $9::text[], $10::smallint[], $11::text[], $12::text[], $13::bytea[],

@@ -71,16 +71,17 @@ remembered AS (
     FROM won
     WHERE $18::text IS NOT NULL
 )
+-- Scalar subqueries, not EXISTS: while statistics are young, EXISTS would hash the whole table.
 SELECT
     won.person_id IS NOT NULL AS has_won,
-    won.person_id IS NULL AND EXISTS (
-        SELECT FROM people AS other
+    won.person_id IS NULL AND coalesce((
+        SELECT true FROM people AS other
         WHERE other.email_key = offered.email_key AND other.status = 'active'
-    ) AS is_email_taken,
-    won.person_id IS NULL AND EXISTS (
-        SELECT FROM people AS other
+    ), false) AS is_email_taken,
+    won.person_id IS NULL AND coalesce((
+        SELECT true FROM people AS other
         WHERE other.external_id = offered.external_id AND other.status = 'active'
-    ) AS is_external_id_taken
+    ), false) AS is_external_id_taken
 FROM offered
 LEFT JOIN won ON won.person_id = offered.person_id
 ORDER BY offered.place
