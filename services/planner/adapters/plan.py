@@ -1,7 +1,7 @@
 """Table ``plan``: filling it ahead, and moving rows whose people changed."""
 
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
 from uuid import UUID
 
 import msgspec
@@ -9,14 +9,14 @@ import msgspec
 from libs.localtime import TZDATA_VERSION
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
-from services.planner.domain.falling import Falling, ZoneInstant
+from services.planner.domain.falling import Falling
 from services.planner.domain.planned import Change, Planned
 
 
 async def plan_owed(
     connection: Connection,
     falls: Sequence[Falling],
-    instants: Sequence[ZoneInstant],
+    instants: Mapping[tuple[date, time], Mapping[str, datetime]],
     *,
     after: UUID | None = None,
     upto: UUID | None = None,
@@ -29,7 +29,7 @@ async def plan_owed(
     tag = await connection.execute(
         SQL.plan_owed,
         [msgspec.structs.astuple(falling) for falling in falls],
-        [msgspec.structs.astuple(instant) for instant in instants],
+        _instants(instants),
         sorted({falling.bucket for falling in falls}),
         after,
         upto,
@@ -55,6 +55,20 @@ async def change_plan(connection: Connection, changes: Sequence[Change], *, now:
         await connection.execute(SQL.change_plan, *columns, now, TZDATA_VERSION)
 
 
+async def read_by_index(connection: Connection) -> None:
+    """Have this transaction read by index whatever statistics say: its batches are small."""
+    await connection.execute(SQL.read_by_index)
+
+
 def affected(tag: str) -> int:
     """Return the row count of a command's tag (``UPDATE 500``)."""
     return int(tag.rpartition(" ")[2])
+
+
+def _instants(instants: Mapping[tuple[date, time], Mapping[str, datetime]]) -> str:
+    """Return the look-up that ``owed`` reads: Unix seconds by moment and zone."""
+    seconds = {
+        f"{day} {wall_time}": {zone: at.timestamp() for zone, at in by_zone.items()}
+        for (day, wall_time), by_zone in instants.items()
+    }
+    return msgspec.json.encode(seconds).decode()

@@ -79,16 +79,23 @@ class Window(msgspec.Struct, frozen=True):
     last: date
 
 
+class NextRelease(msgspec.Struct, frozen=True):
+    """The next row of ``local_day`` is due at ``release_at``."""
+
+    local_day: date
+    release_at: datetime
+
+
 async def take_due(
     connection: Connection,
-    window: Window,
+    local_day: date,
     *,
     now: datetime,
     limit: int,
     ask_after: timedelta,
 ) -> list[Taken]:
-    """Judge up to ``limit`` due rows, earliest first; ``ask_after`` is real time."""
-    rows = await connection.fetch(SQL.release_due, now, window.first, window.last, limit, ask_after)
+    """Judge up to ``limit`` due rows of a day, earliest first; ``ask_after`` is real time."""
+    rows = await connection.fetch(SQL.release_due, now, local_day, limit, ask_after)
     return [Taken(**row) for row in rows]
 
 
@@ -96,22 +103,20 @@ async def take_silent(
     connection: Connection, window: Window, *, ask_after: timedelta, limit: int
 ) -> list[Request]:
     """Take up to ``limit`` releases that were not answered in time."""
-    rows = await connection.fetch(SQL.take_silent, window.first, ask_after, limit)
+    rows = await connection.fetch(SQL.take_silent, window.first, ask_after, limit, window.last)
     return [Request(**row) for row in rows]
 
 
 async def count_released(connection: Connection, window: Window, *, upto: int) -> int:
     """Return how many releases have no answer, counting no further than ``upto``."""
-    count: int = await connection.fetchval(SQL.count_released, window.first, upto)
+    count: int = await connection.fetchval(SQL.count_released, window.first, window.last, upto)
     return count
 
 
-async def find_next_release(connection: Connection, window: Window) -> datetime | None:
-    """Return when the next row of the window is due."""
-    at: datetime | None = await connection.fetchval(
-        SQL.find_next_release, window.first, window.last
-    )
-    return at
+async def list_next_releases(connection: Connection, window: Window) -> list[NextRelease]:
+    """Return when the next row of each open day of the window is due, earliest first."""
+    rows = await connection.fetch(SQL.list_next_releases, window.first, window.last)
+    return [NextRelease(**row) for row in rows]
 
 
 def people_of(rows: Sequence[Taken]) -> list[UUID]:

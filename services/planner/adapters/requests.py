@@ -11,7 +11,7 @@ from libs.broker import Publisher
 from libs.ids import new_id, occurrence_key
 from services.planner.adapters.releases import Request
 
-SOURCE = "/planner"
+SOURCE = "/jubilee/planner"
 
 
 async def publish_requests(

@@ -18,7 +18,7 @@ from contracts.kinds import Kind
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters import outcomes
 from services.planner.adapters.days import lock_days_shared, reopen_days
-from services.planner.adapters.plan import change_plan
+from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
 from services.planner.domain.planned import calendar_pause, decide_anew, return_pause_s
 
@@ -47,6 +47,7 @@ async def record_outcomes(
         UnstorableError: a value is out of bounds; nothing was recorded.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
         match type_name:
             case dispatch.DELIVERY_ACCEPTED:
                 accepted = cast("Sequence[DeliveryAccepted]", answers)

@@ -10,7 +10,7 @@ from contracts.kinds import Kind
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters.celebrations import file_celebrations, remove_celebrations
 from services.planner.adapters.days import list_open_days, lock_days_shared
-from services.planner.adapters.plan import change_plan, lock_unanswered, plan_owed
+from services.planner.adapters.plan import change_plan, lock_unanswered, plan_owed, read_by_index
 from services.planner.adapters.recipients import (
     insert_recipients,
     lock_recipients,
@@ -121,6 +121,7 @@ async def _move_planned(
         for row in rows
         if row.state != "released"
     )
+    await read_by_index(connection)
     await change_plan(connection, [change for change in changes if change], now=now)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -11,9 +11,9 @@ from libs.broker import Publisher
 from libs.postgres.types import Connection, Pool
 from libs.telemetry.tracing import current_traceparent
 from services.planner.adapters import days, releases
-from services.planner.adapters.plan import change_plan
+from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
-from services.planner.adapters.releases import Taken, Window
+from services.planner.adapters.releases import NextRelease, Taken, Window
 from services.planner.adapters.requests import publish_requests
 from services.planner.domain.horizon import last_due_day
 from services.planner.domain.planned import reschedule
@@ -22,39 +22,49 @@ logger = logging.getLogger(__name__)
 
 
 class Outlook(msgspec.Struct, frozen=True):
-    """Whether anything can be due: from which days, how many may be released, when the next is."""
+    """What there is to release.
+
+    ``upcoming`` tells when the next row of each day is due, earliest first; ``room`` how many rows
+    may be released now; ``window`` of which days anything can be due at all.
+    """
 
     window: Window
     room: int
-    next_at: datetime | None
+    upcoming: list[NextRelease]
+
+
+async def find_window(pool: Pool, *, now: datetime) -> Window | None:
+    """Return the days of which anything can be due; None while no day is open."""
+    async with pool.acquire() as connection:
+        first = await days.find_window_start(connection)
+    return None if first is None else Window(first, last_due_day(now))
 
 
 async def look_out(pool: Pool, *, now: datetime, in_flight_limit: int) -> Outlook | None:
     """Return what there is to release; None while no day is open.
 
-    ``room`` is what ``in_flight_limit`` leaves beside the releases that are not answered yet.
+    The room is what ``in_flight_limit`` leaves beside the releases that are not answered yet.
     """
+    window = await find_window(pool, now=now)
+    if window is None:
+        return None
     async with pool.acquire() as connection:
-        first = await days.find_window_start(connection)
-        if first is None:
-            return None
-        window = Window(first, last_due_day(now))
         released = await releases.count_released(connection, window, upto=in_flight_limit)
-        next_at = await releases.find_next_release(connection, window)
-    return Outlook(window, in_flight_limit - released, next_at)
+        upcoming = await releases.list_next_releases(connection, window)
+    return Outlook(window, in_flight_limit - released, upcoming)
 
 
 async def release_due(
     pool: Pool,
     publisher: Publisher,
     kinds: Mapping[str, Kind],
-    window: Window,
+    local_day: date,
     *,
     now: datetime,
     limit: int,
     ask_after: timedelta,
 ) -> list[Taken]:
-    """Release up to ``limit`` rows due at ``now``; return what was decided about each.
+    """Release up to ``limit`` rows of ``local_day`` due at ``now``; return what was decided.
 
     Published inside the transaction that holds the rows, so the plan is its own outbox: without
     the commit the same release goes out again, and the dispatcher recognises the copy.
@@ -63,8 +73,9 @@ async def release_due(
         ExceptionGroup: of ``PublishError``; nothing was released.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
         taken = await releases.take_due(
-            connection, window, now=now, limit=limit, ask_after=ask_after
+            connection, local_day, now=now, limit=limit, ask_after=ask_after
         )
         await _reschedule_stale(connection, taken, kinds, now=now)
         requests = [row.request() for row in taken if row.verdict == "released"]
@@ -87,6 +98,7 @@ async def ask_again(
     The broker is told inside the transaction, as in ``release_due``.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
         silent = await releases.take_silent(connection, window, ask_after=ask_after, limit=limit)
         await publish_requests(publisher, silent, now=now, traceparent=current_traceparent())
     if silent:

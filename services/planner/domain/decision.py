@@ -12,6 +12,10 @@ from services.planner.domain.recipient import Recipient
 from services.planner.domain.recurrence import RECURRENCES
 
 
+class UndatedError(Exception):
+    """A decision about a missing person or date names no instant."""
+
+
 class Rule(msgspec.Struct, frozen=True):
     """One condition, whether it held, the word for when it does not, and what it looked at."""
 
@@ -44,6 +48,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     def reason(self) -> str | None:
         """The word of the first rule that refused."""
         return next((rule.reason for rule in self.rules if not rule.holds), None)
+
+    def instants(self) -> tuple[datetime, datetime, date]:
+        """Return ``due_at``, ``expires_at`` and ``period`` of a decision that has them.
+
+        Raises:
+            UndatedError: the person or the date is missing.
+        """
+        if self.due_at is None or self.expires_at is None or self.period is None:
+            raise UndatedError
+        return self.due_at, self.expires_at, self.period
 
 
 def decide(recipient: Recipient, kind: Kind, local_day: date) -> Decision:

@@ -30,15 +30,6 @@ class Falling(msgspec.Struct, frozen=True):
     late_limit: timedelta
 
 
-class ZoneInstant(msgspec.Struct, frozen=True):
-    """Clocks in ``zone`` show ``wall_time`` on ``local_day`` at ``due_at``."""
-
-    local_day: date
-    wall_time: time
-    zone: str
-    due_at: datetime
-
-
 def fallings(kinds: Iterable[Kind], days: Sequence[date]) -> list[Falling]:
     """Return what falls on each of ``days``."""
     return [
@@ -59,14 +50,15 @@ def fallings(kinds: Iterable[Kind], days: Sequence[date]) -> list[Falling]:
     ]
 
 
-def zone_instants(falls: Iterable[Falling], zones: Iterable[str]) -> list[ZoneInstant]:
-    """Return one instant per day, wall time and zone of ``falls``; nothing is computed twice."""
+def zone_instants(
+    falls: Iterable[Falling], zones: Sequence[str]
+) -> dict[tuple[date, time], dict[str, datetime]]:
+    """Return, per day and wall time of ``falls``, the instant at which it is due in each zone."""
     moments = sorted({(falling.local_day, falling.wall_time) for falling in falls})
-    return [
-        ZoneInstant(day, wall_time, zone, due_instant(day, wall_time, zone))
-        for zone in zones
+    return {
+        (day, wall_time): {zone: due_instant(day, wall_time, zone) for zone in zones}
         for day, wall_time in moments
-    ]
+    }
 
 
 @lru_cache(maxsize=16_384)

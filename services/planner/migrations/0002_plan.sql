@@ -74,8 +74,7 @@ CREATE TABLE slices (
 );
 CREATE INDEX slices_undone_idx ON slices (local_day, bucket, slice) WHERE done_at IS NULL;
 
--- What falls on a day, and when clocks of a zone show a wall time on it. Both come from the
--- planner's domain: PostgreSQL converts no zones and knows no calendar rules.
+-- What falls on a day. It comes from the planner's domain: PostgreSQL knows no calendar rules.
 CREATE TYPE falling AS (
     local_day date,
     kind text,
@@ -87,16 +86,13 @@ CREATE TYPE falling AS (
     wall_time time,
     late_limit interval
 );
-CREATE TYPE zone_instant AS (
-    local_day date,
-    wall_time time,
-    zone text,
-    due_at timestamptz
-);
 
--- What is owed: the domain's ``decide`` for many at once. Inlined into the statements that use it,
--- so their conditions on bucket and person choose partitions and indexes.
-CREATE FUNCTION owed(falls falling[], instants zone_instant[])
+-- What is owed: the domain's ``decide`` for many at once. ``instants`` maps "<day> <wall time>" to
+-- an object that maps a zone to the Unix seconds at which its clocks show that; PostgreSQL converts
+-- no zones. A look-up and not a join: no misestimate can turn it into a nested loop.
+-- Inlined into the statements that use it, so that their conditions on bucket and person choose
+-- partitions and indexes; OFFSET 0 has each value computed once.
+CREATE FUNCTION owed(falls falling[], instants jsonb)
 RETURNS TABLE (
     local_day date,
     bucket smallint,
@@ -122,13 +118,20 @@ AS $$
         celebration.zone,
         falling.period,
         (falling.counted_year - extract(year FROM celebration.origin))::smallint
-    FROM unnest(falls) AS falling
+    FROM (
+        SELECT
+            each.local_day, each.kind, each.bucket, each.leap_day, each.only_origin, each.period,
+            each.counted_year, each.late_limit,
+            instants -> (each.local_day || ' ' || each.wall_time) AS instants
+        FROM unnest(falls) AS each
+        OFFSET 0
+    ) AS falling
     JOIN celebrations AS celebration
       ON celebration.bucket = falling.bucket AND celebration.kind = falling.kind
-    JOIN unnest(instants) AS instant
-      ON instant.local_day = falling.local_day
-     AND instant.wall_time = falling.wall_time
-     AND instant.zone = celebration.zone
+    CROSS JOIN LATERAL (
+        SELECT to_timestamp((falling.instants -> celebration.zone)::float8) AS due_at
+        OFFSET 0
+    ) AS instant
     WHERE (falling.leap_day IS NULL OR celebration.leap_day = falling.leap_day)
       AND (falling.only_origin IS NULL OR celebration.origin = falling.only_origin)
       AND (celebration.origin IS NULL OR celebration.origin <= falling.local_day)

@@ -19,6 +19,7 @@ from contracts.dispatch import (
 from contracts.kinds import KINDS, Kind
 from libs.clock import FrozenClock
 from libs.postgres.types import Pool, Record
+from services.planner.adapters.releases import Taken
 from services.planner.app.answering import record_outcomes
 from services.planner.app.opening import cut_next_day, open_days_ahead
 from services.planner.app.planning import note_planned_days, plan_next_slice
@@ -70,16 +71,21 @@ class World:
         before = len(self.publisher.events())
         outlook = await look_out(self.pool, now=self.clock.now(), in_flight_limit=20_000)
         assert outlook is not None
-        await release_due(
+        for upcoming in outlook.upcoming:
+            await self.release_day(upcoming.local_day, limit=limit)
+        return [one.data for one in self.publisher.events()[before:]]
+
+    async def release_day(self, local_day: date, *, limit: int = 500) -> list[Taken]:
+        """Release once what is due of one day; return what was decided."""
+        return await release_due(
             self.pool,
             self.publisher,
             self.kinds,
-            outlook.window,
+            local_day,
             now=self.clock.now(),
             limit=limit,
             ask_after=ASK_AFTER,
         )
-        return [one.data for one in self.publisher.events()[before:]]
 
     async def release_at(self, text: str) -> list[DispatchRequested]:
         """Move the clock to ``text`` and release once."""

@@ -1,7 +1,8 @@
 -- Record that the provider took the mails of these occurrences: it wins over whatever was thought.
 -- $1 day, $2 person, $3 kind, $4 release, $5 accepted_at, $6 message id, arrays of one length.
 -- A repeated or unknown occurrence changes nothing; how many changed is the command's count.
--- The first condition chooses the partitions, the rest the rows by primary key.
+-- The first condition chooses the partitions, the others the rows by primary key.
+-- Needs read_by_index.
 UPDATE plan
 SET state = 'accepted',
     reason = NULL,

@@ -1,5 +1,6 @@
 -- Write what plan rows become, at $13, with $14 as release of the zone data. The caller holds them.
--- One array per column; NULL leaves a value as it is. The first condition chooses the partitions.
+-- One array per column; NULL leaves a value as it is. Reads the rows by
+-- primary key. Needs read_by_index.
 UPDATE plan
 SET state = change.state,
     reason = CASE change.state WHEN 'deferred' THEN plan.reason ELSE change.reason END,

@@ -1,6 +1,7 @@
 -- Make these occurrences due again at their retry time, never before their instant.
 -- $1 day, $2 person, $3 kind, $4 release, $5 reason, $6 retry_at, arrays of one length.
--- What counts is as in settle. Needs lock_days_shared, since it makes rows pending again.
+-- What counts, and what is read, is as in settle. Needs lock_days_shared, since it makes rows
+-- pending again, and read_by_index.
 UPDATE plan
 SET state = 'deferred',
     reason = outcome.reason,

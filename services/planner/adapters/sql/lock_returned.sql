@@ -1,5 +1,6 @@
 -- Hold the rows whose release the dispatcher handed back; return them with that release's number.
--- $1 day, $2 person, $3 kind, $4 release, arrays of one length. Needs lock_days_shared.
+-- $1 day, $2 person, $3 kind, $4 release, arrays of one length. Needs lock_days_shared
+-- and read_by_index.
 -- One that is past the returned release, or answered, is not among them.
 SELECT
     plan.local_day, plan.person_id, plan.kind, plan.state, returned.release, plan.due_at,

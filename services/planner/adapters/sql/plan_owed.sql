@@ -1,5 +1,5 @@
 -- Plan what is owed in the buckets $3 to people after $4 up to $5 and among $6; NULL is no bound.
--- $1 falls, $2 instants of all zones in question, $7 release of the zone data.
+-- $1 falls, $2 the instants of all zones in question, $7 release of the zone data.
 -- Repeating it changes nothing. A row made from a newer version of its person stays; so does one
 -- that is released or answered. One that was ended only because the person or the date was away
 -- comes back when it is owed again.
@@ -12,7 +12,7 @@ INSERT INTO plan AS planned (
 SELECT
     owed.local_day, owed.person_id, owed.kind, owed.due_at, owed.due_at, owed.expires_at,
     owed.person_version, owed.zone, $7, owed.period, owed.years
-FROM owed($1::falling[], $2::zone_instant[]) AS owed
+FROM owed($1::falling[], $2::jsonb) AS owed
 WHERE owed.bucket = ANY ($3::smallint[])
   AND ($4::uuid IS NULL OR owed.person_id > $4)
   AND ($5::uuid IS NULL OR owed.person_id <= $5)

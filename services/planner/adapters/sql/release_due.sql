@@ -1,20 +1,20 @@
--- Take up to $4 rows of the days $2 to $3 that are due at $1, earliest first, and judge them by
--- what their people are now: release them under the next number, suppress or expire them. One
--- made from an older schedule than its person has is returned as "stale" and left as it is.
--- A released row is asked for again $5 of real time later.
+-- Take up to $3 rows of day $2 that are due at $1, earliest first, and judge them by what their
+-- people are now: release them under the next number, suppress or expire them. One made from an
+-- older schedule than its person has is returned as "stale" and left as it is.
+-- A released row is asked for again $4 of real time later.
 -- Rows another planner holds are skipped, so planners never wait for each other.
--- Reads plan_release_idx of the days' partitions, then the rows and people by primary key.
+-- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
+-- Needs read_by_index.
 WITH due AS MATERIALIZED (
-    SELECT local_day, person_id, kind, state, reason, person_version, expires_at
+    SELECT person_id, kind, state, reason, person_version, expires_at
     FROM plan
-    WHERE state IN ('waiting', 'deferred') AND release_at <= $1
-      AND local_day BETWEEN $2 AND $3
+    WHERE local_day = $2 AND state IN ('waiting', 'deferred') AND release_at <= $1
     ORDER BY release_at
-    LIMIT $4
+    LIMIT $3
     FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
     SELECT
-        due.local_day, due.person_id, due.kind, due.state, due.reason,
+        due.person_id, due.kind, due.state, due.reason,
         CASE
             WHEN recipient.is_active IS NOT TRUE THEN 'user_removed'
             WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
@@ -41,12 +41,11 @@ SET state = CASE judged.verdict
     released_at = CASE judged.verdict
         WHEN 'released' THEN clock_timestamp() ELSE plan.released_at
     END,
-    ask_at = CASE judged.verdict WHEN 'released' THEN clock_timestamp() + $5::interval END,
+    ask_at = CASE judged.verdict WHEN 'released' THEN clock_timestamp() + $4::interval END,
     asks = 0,
     settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale') THEN $1 END
 FROM judged
-WHERE plan.local_day BETWEEN $2 AND $3
-  AND plan.local_day = judged.local_day
+WHERE plan.local_day = $2
   AND plan.person_id = judged.person_id
   AND plan.kind = judged.kind
 RETURNING

@@ -2,7 +2,8 @@
 -- $1 day, $2 person, $3 kind, $4 release, $5 reason, arrays of one length.
 -- It counts if it answers a newer release than the plan knows of (its commit was lost after the
 -- request went out), or this one while nothing better is known: outcomes arrive in any order, and
--- an unknown one never undoes what settled it.
+-- an unknown one never undoes what settled it. Reads the rows by primary key.
+-- Needs read_by_index.
 UPDATE plan
 SET state = $6,
     reason = outcome.reason,

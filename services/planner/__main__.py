@@ -1,0 +1,64 @@
+"""``python -m services.planner [role ...]``: no role means all of them in one process."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from libs.runtime.process import MISTAKEN, run_process
+from libs.settings import help_text, read_settings
+from libs.telemetry.logs import configure_logs
+from libs.telemetry.tracing import configure_tracing, shutdown_tracing
+from services.planner import wiring
+from services.planner.settings import PlannerSettings
+
+PREFIX = "PLANNER"
+
+USAGE = f"""usage: python -m services.planner [role ...]
+       python -m services.planner migrate
+
+Knows what is owed to whom and when, and asks for it when due.
+
+roles (none: all of them in one process)
+  api        serves the HTTP API
+  project    takes in what is new about people
+  plan       opens the days ahead and plans them
+  release    requests what is due from the dispatcher
+  outcomes   records what the dispatcher answers
+  reconcile  asks again where nobody answers
+  upkeep     keeps partitions ahead, closes days, forgets what is old
+Every process serves /health/live, /health/ready and /metrics.
+
+settings, read from the environment
+{help_text(PlannerSettings, PREFIX)}
+"""
+
+
+def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
+    """Do what the command line says and leave with its exit status."""
+    if {"-h", "--help"} & set(arguments):
+        sys.stdout.write(USAGE)
+        sys.exit(0)
+    unknown = [name for name in arguments if name not in wiring.ROLES]
+    if unknown and list(arguments) != ["migrate"]:
+        known = ", ".join([*wiring.ROLES, "migrate"])
+        sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
+        sys.exit(MISTAKEN)
+    configure_logs(wiring.NAME)
+    run_process(lambda: _work(arguments, environ))
+
+
+async def _work(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+    settings = read_settings(PlannerSettings, PREFIX, environ)
+    if list(arguments) == ["migrate"]:
+        await wiring.migrate(settings)
+        return
+    configure_tracing(wiring.NAME)
+    try:
+        await wiring.run(settings, frozenset(arguments or wiring.ROLES))
+    finally:
+        shutdown_tracing()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], os.environ)

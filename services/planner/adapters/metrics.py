@@ -1,0 +1,53 @@
+"""What the planner measures."""
+
+from typing import Final
+
+from libs.telemetry.metrics import (
+    LONG_SECONDS,
+    declare_counter,
+    declare_gauge,
+    declare_histogram,
+)
+
+PROJECTED: Final = declare_counter(
+    "planner_people_projected_total", "Versions of people that were news."
+)
+PLANNED: Final = declare_counter(
+    "planner_rows_planned_total", "Plan rows made or renewed by the slices of opened days."
+)
+TAKEN: Final = declare_counter(
+    "planner_rows_taken_total",
+    "Due plan rows, by what was decided about them.",
+    {"verdict": ("released", "stale", "user_removed", "opted_out", "too_late")},
+)
+RELEASE_LATENESS_SECONDS: Final = declare_histogram(
+    "planner_release_lateness_seconds",
+    "Calendar time from an occurrence's instant to its first release.",
+    buckets=LONG_SECONDS,
+)
+ASKED_AGAIN: Final = declare_counter(
+    "planner_releases_asked_again_total", "Releases published again for want of an answer."
+)
+ANSWERED: Final = declare_counter(
+    "planner_answers_total",
+    "Answers of the dispatcher, by type and whether they changed the plan.",
+    {
+        "type": ("accepted", "refused", "deferred", "unknown", "suppressed", "returned"),
+        "effect": ("changed", "ignored"),
+    },
+)
+SET_ASIDE: Final = declare_counter(
+    "planner_messages_set_aside_total",
+    "Messages kept for a person, by the queue they came from.",
+    {"queue": ("planner.users.v1", "planner.outcomes.v1")},
+)
+BACKLOG: Final = declare_gauge(
+    "planner_released_unanswered", "Releases without an answer, counted up to the bound."
+)
+OPEN_DAYS: Final = declare_gauge("planner_open_days", "Days that projections keep current.")
+HORIZON_HOURS: Final = declare_gauge(
+    "planner_horizon_hours", "Calendar time until the first instant that is not planned yet."
+)
+PARTITIONS_AHEAD_DAYS: Final = declare_gauge(
+    "planner_partitions_ahead_days", "Days from today on for which the plan has partitions."
+)

@@ -1,0 +1,47 @@
+"""The planner's HTTP application."""
+
+from collections.abc import Mapping
+
+from litestar import Litestar
+
+from contracts.kinds import Kind
+from libs.broker import Publisher
+from libs.clock import Clock
+from libs.httpapi.app import create_app
+from libs.httpapi.auth import ApiKeys
+from libs.postgres.types import Pool
+from libs.runtime.health import Health
+from services.planner.entrypoints import occurrence_routes, plan_routes, set_aside_routes
+
+TITLE = "Jubilee planner"
+VERSION = "1.0.0"
+
+ROUTES = (plan_routes.ROUTES, occurrence_routes.ROUTES, set_aside_routes.ROUTES)
+
+
+def create_api(
+    *,
+    pool: Pool,
+    clock: Clock,
+    publisher: Publisher,
+    kinds: Mapping[str, Kind],
+    auth: ApiKeys,
+    health: Health,
+) -> Litestar:
+    """Return the application with all routes."""
+    return create_app(
+        ROUTES,
+        title=TITLE,
+        version=VERSION,
+        auth=auth,
+        health=health,
+        pool=pool,
+        clock=clock,
+        publisher=publisher,
+        kinds=kinds,
+    )
+
+
+def create_silent_api(*, auth: ApiKeys, health: Health) -> Litestar:
+    """Return the application of a process without the role ``api``: health and metrics only."""
+    return create_app([], title=TITLE, version=VERSION, auth=auth, health=health)

@@ -1,0 +1,67 @@
+"""What a planner must have to be ready, with a reason for each "no"."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Protocol
+
+from contracts.kinds import Kind
+from libs.clock import Clock
+from libs.postgres.types import Pool
+from libs.runtime.health import Check
+from services.planner.app.opening import measure_horizon
+from services.planner.app.upkeep import partitions_ahead_days
+
+PARTITIONS_MIN_DAYS = 7
+HORIZON_MIN = timedelta(hours=48)
+
+
+class Reachable(Protocol):
+    """What a broker tells about itself."""
+
+    async def is_reachable(self) -> bool:
+        """Tell whether it answers."""
+        ...
+
+
+def database_check(pool: Pool) -> Check:
+    """Return the check that PostgreSQL answers."""
+
+    async def check() -> str | None:
+        answer = await pool.fetchval("SELECT 1")
+        return None if answer == 1 else "the database does not answer"
+
+    return check
+
+
+def broker_check(broker: Reachable) -> Check:
+    """Return the check that RabbitMQ answers."""
+
+    async def check() -> str | None:
+        return None if await broker.is_reachable() else "the broker does not answer"
+
+    return check
+
+
+def partitions_check(pool: Pool, clock: Clock) -> Check:
+    """Return the check that the plan has partitions for the days to come."""
+
+    async def check() -> str | None:
+        days = await partitions_ahead_days(pool, now=clock.now())
+        if days >= PARTITIONS_MIN_DAYS:
+            return None
+        return f"partitions reach {days} days ahead, fewer than {PARTITIONS_MIN_DAYS}"
+
+    return check
+
+
+def horizon_check(pool: Pool, clock: Clock, kinds: Iterable[Kind]) -> Check:
+    """Return the check that everything owed in the coming days is planned."""
+
+    async def check() -> str | None:
+        horizon = await measure_horizon(pool, kinds, now=clock.now())
+        if horizon.ahead >= HORIZON_MIN:
+            return None
+        hours = horizon.ahead / timedelta(hours=1)
+        return f"planned {hours:.1f} hours ahead, fewer than {HORIZON_MIN / timedelta(hours=1):g}"
+
+    return check

@@ -1,0 +1,162 @@
+"""Messages from the broker, each turned into one call."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from contracts import user_events
+from contracts.envelope import Event
+from contracts.kinds import Kind
+from contracts.user_events import Person, UserErased
+from libs.broker import Handler
+from libs.clock import Clock
+from libs.localtime import UnknownZoneError, canonical_zone
+from libs.postgres.types import Pool
+from libs.telemetry.tracing import span
+from services.planner.adapters.metrics import ANSWERED, PROJECTED
+from services.planner.app.answering import record_outcomes
+from services.planner.app.projecting import project_people
+from services.planner.domain.origin import MalformedOriginError, origin_from
+from services.planner.domain.recipient import Recipient
+from services.planner.entrypoints.batches import UnusableError, batch_handler
+
+
+class Consuming(Protocol):
+    """What a broker does for consumers."""
+
+    async def consume(self, queue: str, handler: Handler, *, prefetch: int = 4) -> None:
+        """Hand messages of ``queue`` to ``handler``."""
+        ...
+
+    async def drain(self) -> None:
+        """Take nothing new and wait for what is in hand."""
+        ...
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """A queue and what to do with its messages, ``prefetch`` at a time."""
+
+    queue: str
+    handler: Handler
+    prefetch: int
+
+
+class Consumers:
+    """All subscriptions of one process; draining finishes what is in hand."""
+
+    name = "consumers"
+
+    def __init__(self, broker: Consuming, subscriptions: Sequence[Subscription]) -> None:
+        self._broker = broker
+        self._subscriptions = subscriptions
+        self._stopped = asyncio.Event()
+
+    async def serve(self) -> None:
+        """Consume until ``stop``; return when the last message in hand is answered."""
+        for subscription in self._subscriptions:
+            await self._broker.consume(
+                subscription.queue, subscription.handler, prefetch=subscription.prefetch
+            )
+        await self._stopped.wait()
+        await self._broker.drain()
+
+    async def stop(self) -> None:
+        """Take nothing new from now on."""
+        self._stopped.set()
+
+
+def people_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Handler:
+    """Return what takes in the user events of a message."""
+    fields = sorted({kind.date_field for kind in kinds.values()})
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        with span(
+            "people.project",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"events": len(events)},
+        ):
+            people = [recipient_from(event, date_fields=fields) for event in events]
+            news = await project_people(pool, people, kinds, now=clock.now())
+        PROJECTED.add(news)
+
+    return batch_handler(pool, deal)
+
+
+def outcome_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Handler:
+    """Return what records the dispatcher's answers in a message."""
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        if not events:
+            return
+        type_name = events[0].type
+        with span(
+            "outcomes.record",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"events": len(events), "type": type_name},
+        ):
+            changed = await record_outcomes(
+                pool,
+                type_name,
+                [event.data for event in events],
+                kinds,
+                now=clock.now(),
+                rate=clock.rate,
+            )
+        word = type_name.split(".")[1]
+        ANSWERED.add(changed, type=word, effect="changed")
+        ANSWERED.add(max(len(events) - changed, 0), type=word, effect="ignored")
+
+    return batch_handler(pool, deal)
+
+
+def recipient_from(event: Event[Any], *, date_fields: Sequence[str]) -> Recipient:
+    """Return the person of a user event as the planner knows people.
+
+    Raises:
+        UnusableError: its zone or one of its dates does not exist here.
+    """
+    data = event.data
+    if isinstance(data, UserErased):
+        return _erased(event, data)
+    return _known(data, is_active=event.type != user_events.USER_DELETED, date_fields=date_fields)
+
+
+def _erased(event: Event[Any], data: UserErased) -> Recipient:
+    return Recipient(
+        person_id=data.id,
+        version=data.version,
+        schedule_version=data.schedule_version,
+        is_active=False,
+        zone="UTC",
+        leap_day="feb28",
+        active_since=event.time,
+    )
+
+
+def _known(person: Person, *, is_active: bool, date_fields: Sequence[str]) -> Recipient:
+    dates = {field: getattr(person, field, None) for field in date_fields}
+    try:
+        for text in filter(None, dates.values()):
+            origin_from(text)
+        zone = canonical_zone(person.timezone)
+    except UnknownZoneError as error:
+        raise UnusableError("unknown_zone") from error
+    except MalformedOriginError as error:
+        raise UnusableError("malformed_date") from error
+    return Recipient(
+        person_id=person.id,
+        version=person.version,
+        schedule_version=person.schedule_version,
+        is_active=is_active,
+        zone=zone,
+        leap_day=person.leap_day,
+        active_since=person.active_since,
+        dates={field: text for field, text in dates.items() if text},
+        dates_since=person.dates_since,
+        opt_outs=person.opt_outs,
+        opted_in_since=person.opted_in_since,
+    )

@@ -1,0 +1,177 @@
+"""What happens because time passes: planning ahead, releasing, asking again, upkeep."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from contracts.kinds import Kind
+from libs.broker import Publisher
+from libs.clock import Clock
+from libs.postgres.types import Pool
+from libs.telemetry.tracing import span
+from services.planner.adapters import metrics
+from services.planner.adapters.releases import NextRelease, Taken
+from services.planner.app.opening import cut_next_day, measure_horizon, open_days_ahead
+from services.planner.app.planning import note_planned_days, plan_next_slice
+from services.planner.app.releasing import ask_again, find_window, look_out, release_due
+from services.planner.app.upkeep import (
+    close_done_days,
+    forget_old,
+    keep_partitions,
+    partitions_ahead_days,
+)
+
+_AT_ONCE_S = 0.0
+_HELD_BY_OTHERS_S = 0.05
+_NO_ROOM_S = 0.1
+_PLAN_EVERY_S = 10.0
+_PLAN_EVERY = timedelta(minutes=10)
+_ASK_EVERY_S = 5.0
+_KEEP_EVERY_S = 600.0
+_KEEP_EVERY = timedelta(hours=6)
+
+
+class Planning(msgspec.Struct, frozen=True):
+    """Opens days ahead of the calendar and plans them, one slice a step."""
+
+    pool: Pool
+    clock: Clock
+    kinds: Mapping[str, Kind]
+    horizon_days: int
+    slice_size: int
+
+    async def step(self) -> float:
+        """Do the most urgent piece of planning there is."""
+        now, kinds = self.clock.now(), self.kinds.values()
+        await open_days_ahead(self.pool, now=now, horizon_days=self.horizon_days)
+        if await cut_next_day(self.pool, kinds, now=now, slice_size=self.slice_size):
+            return _AT_ONCE_S
+        with span("slice.plan", is_root=True):
+            rows = await plan_next_slice(self.pool, kinds, now=now)
+        if rows is not None:
+            metrics.PLANNED.add(rows)
+            return _AT_ONCE_S
+        await note_planned_days(self.pool, now=now)
+        horizon = await measure_horizon(self.pool, kinds, now=now)
+        metrics.HORIZON_HOURS.set(horizon.ahead / timedelta(hours=1))
+        metrics.OPEN_DAYS.set(horizon.open_days)
+        return real_pause_s(_PLAN_EVERY, self.clock, longest_s=_PLAN_EVERY_S)
+
+
+class Releasing(msgspec.Struct, frozen=True):
+    """Releases what is due the moment it is."""
+
+    pool: Pool
+    publisher: Publisher
+    clock: Clock
+    kinds: Mapping[str, Kind]
+    batch_size: int
+    in_flight_limit: int
+    pause_max_s: float
+    ask_after: timedelta
+
+    async def step(self) -> float:
+        """Release a batch of every day that has something due, and sleep until the next instant."""
+        now = self.clock.now()
+        outlook = await look_out(self.pool, now=now, in_flight_limit=self.in_flight_limit)
+        if outlook is None:
+            return self.pause_max_s
+        metrics.BACKLOG.set(self.in_flight_limit - outlook.room)
+        due = [one for one in outlook.upcoming if one.release_at <= now]
+        if not due:
+            return self._until_next(outlook.upcoming, now=now)
+        if outlook.room <= 0:
+            return _NO_ROOM_S
+        return _AT_ONCE_S if await self._release(due, outlook.room, now) else _HELD_BY_OTHERS_S
+
+    async def _release(self, due: Sequence[NextRelease], room: int, now: datetime) -> int:
+        """Release what fits into ``room``; return how many rows were taken."""
+        count = 0
+        for one in due:
+            limit = min(self.batch_size, room)
+            if limit <= 0:
+                break
+            with span("plan.release", kind="producer", is_root=True):
+                taken = await release_due(
+                    self.pool,
+                    self.publisher,
+                    self.kinds,
+                    one.local_day,
+                    now=now,
+                    limit=limit,
+                    ask_after=self.ask_after,
+                )
+            _measure(taken, self.clock.now())
+            room -= sum(row.verdict == "released" for row in taken)
+            count += len(taken)
+        return count
+
+    def _until_next(self, upcoming: Sequence[NextRelease], *, now: datetime) -> float:
+        if not upcoming:
+            return self.pause_max_s
+        ahead = upcoming[0].release_at - now
+        return real_pause_s(ahead, self.clock, longest_s=self.pause_max_s)
+
+
+class Reconciling(msgspec.Struct, frozen=True):
+    """Asks again for releases that nobody answered."""
+
+    pool: Pool
+    publisher: Publisher
+    clock: Clock
+    batch_size: int
+    ask_after: timedelta
+
+    async def step(self) -> float:
+        """Ask for one batch of them."""
+        now = self.clock.now()
+        window = await find_window(self.pool, now=now)
+        if window is None:
+            return _ASK_EVERY_S
+        with span("release.ask_again", kind="producer", is_root=True):
+            asked = await ask_again(
+                self.pool,
+                self.publisher,
+                window,
+                now=now,
+                limit=self.batch_size,
+                ask_after=self.ask_after,
+            )
+        metrics.ASKED_AGAIN.add(asked)
+        if asked == self.batch_size:
+            return _AT_ONCE_S
+        return min(self.ask_after.total_seconds() / 4, _ASK_EVERY_S)
+
+
+class Upkeep(msgspec.Struct, frozen=True):
+    """Keeps partitions ahead, closes days, forgets what is old."""
+
+    pool: Pool
+    clock: Clock
+    kinds: Mapping[str, Kind]
+    retention_days: int
+
+    async def step(self) -> float:
+        """Do all of it once."""
+        now = self.clock.now()
+        await keep_partitions(self.pool, now=now)
+        await close_done_days(self.pool, self.kinds.values(), now=now)
+        await forget_old(self.pool, now=now, retention_days=self.retention_days)
+        metrics.PARTITIONS_AHEAD_DAYS.set(await partitions_ahead_days(self.pool, now=now))
+        return real_pause_s(_KEEP_EVERY, self.clock, longest_s=_KEEP_EVERY_S)
+
+
+def real_pause_s(ahead: timedelta, clock: Clock, *, longest_s: float) -> float:
+    """Return how many real seconds ``ahead`` on the calendar lasts, at most ``longest_s``."""
+    if clock.rate == 0:
+        return longest_s
+    return min(max(ahead.total_seconds() / clock.rate, 0.0), longest_s)
+
+
+def _measure(taken: Sequence[Taken], now: datetime) -> None:
+    for row in taken:
+        metrics.TAKEN.add(verdict=row.verdict)
+        if row.verdict == "released" and row.release == 1:
+            lateness_s = (now - row.due_at).total_seconds()
+            metrics.RELEASE_LATENESS_SECONDS.observe(lateness_s)

@@ -1,0 +1,33 @@
+"""Every knob of the planner."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from libs.settings import Port, Positive
+
+AtLeast3 = msgspec.Meta(ge=3)
+
+
+class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Read from ``PLANNER_*`` variables, and from ``JUBILEE_ENV`` and ``JUBILEE_CLOCK``."""
+
+    database_url: str  # PostgreSQL database of this service
+    broker_url: str  # RabbitMQ virtual host of the whole system
+    http_host: str = "127.0.0.1"  # address to listen on
+    http_port: Annotated[int, Port] = 8081  # 0 takes any free port
+    api_keys_file: str | None = None  # JSON file of hashed API keys
+    horizon_days: Annotated[int, AtLeast3] = 4  # days planned ahead of today (UTC)
+    slice_size: Annotated[int, Positive] = 5000  # celebrations planned in one transaction
+    release_batch_size: Annotated[int, Positive] = 1000  # rows released in one transaction
+    release_pause_max_s: Annotated[float, Positive] = 1.0  # longest sleep before looking again
+    release_lanes: Annotated[int, Positive] = 2  # batches of one process under way side by side
+    in_flight_limit: Annotated[int, Positive] = 20_000  # releases without an answer, at most
+    reconcile_after_s: Annotated[float, Positive] = 120.0  # real time until a release is repeated
+    reconcile_batch_size: Annotated[int, Positive] = 500  # releases repeated in one transaction
+    prefetch: Annotated[int, Positive] = 4  # messages in hand at a time, per queue
+    retention_days: Annotated[int, Positive] = 400  # days of the plan that are kept
+    pool_size: Annotated[int, Positive] = 8  # database connections of one process
+    drain_timeout_s: Annotated[float, Positive] = 30.0  # what is under way is cut off after this
+    jubilee_env: Literal["development", "test", "production"] = "development"  # where this runs
+    jubilee_clock: str | None = None  # virtual time: <start>;rate=<n>;since=<unix seconds>

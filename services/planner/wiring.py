@@ -1,0 +1,184 @@
+"""Builds the planner's process: the only place that opens its pool and its broker."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from litestar import Litestar
+
+from contracts import topology
+from contracts.kinds import KINDS
+from libs.broker.connection import Broker, open_broker
+from libs.clock import Clock, open_clock
+from libs.httpapi.auth import ApiKeys, load_api_keys
+from libs.httpapi.serve import HttpServer
+from libs.postgres import migrations
+from libs.postgres.pool import open_pool
+from libs.postgres.types import Pool
+from libs.runtime.health import Health
+from libs.runtime.loops import Loop, supervise
+from libs.runtime.process import StartupError
+from libs.runtime.stopping import current_stopping
+from services.planner.entrypoints import checks
+from services.planner.entrypoints.api import create_api, create_silent_api
+from services.planner.entrypoints.batches import dead_letter_handler
+from services.planner.entrypoints.consumers import (
+    Consumers,
+    Subscription,
+    outcome_handler,
+    people_handler,
+)
+from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
+from services.planner.settings import PlannerSettings
+
+logger = logging.getLogger(__name__)
+
+NAME = "planner"
+ROLES = ("api", "project", "plan", "release", "outcomes", "reconcile", "upkeep")
+MIGRATIONS = ("services.planner.migrations",)
+PLANNING = {"plan_cache_mode": "force_custom_plan"}
+"""Statements name the days and buckets they read; only a plan that knows them leaves the other
+partitions out from the start."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What is open for as long as the process runs."""
+
+    pool: Pool
+    clock: Clock
+    broker: Broker
+
+
+async def migrate(settings: PlannerSettings) -> None:
+    """Apply what the database lacks."""
+    applied = await migrations.migrate(settings.database_url, *MIGRATIONS)
+    logger.info("migrations.applied", extra={"count": len(applied)})
+
+
+async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
+    """Run ``roles`` in this process until it is told to stop.
+
+    Raises:
+        StartupError: the database lacks migrations, or a setting cannot be used.
+    """
+    auth = load_api_keys(
+        settings.api_keys_file, env=settings.jubilee_env, variable="PLANNER_API_KEYS_FILE"
+    )
+    async with _opened(settings) as resources:
+        loops = _loops(settings, roles, resources)
+        health = _health(resources, loops)
+        server = HttpServer(
+            _app(roles, resources, auth=auth, health=health),
+            settings.http_host,
+            settings.http_port,
+            drain_timeout_s=settings.drain_timeout_s,
+        )
+        server.bind()
+        consumers = Consumers(resources.broker, _subscriptions(settings, roles, resources))
+        logger.info("process.started", extra={"roles": sorted(roles), "http_port": server.port})
+        await supervise(loops, [server, consumers], drain_timeout_s=settings.drain_timeout_s)
+
+
+@asynccontextmanager
+async def _opened(settings: PlannerSettings) -> AsyncIterator[Resources]:
+    async with (
+        open_pool(
+            settings.database_url, name=NAME, size=settings.pool_size, settings=PLANNING
+        ) as pool,
+        open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
+    ):
+        await _refuse_old_tables(pool)
+        async with open_broker(settings.broker_url, name=NAME) as broker:
+            await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
+            yield Resources(pool, clock, broker)
+
+
+def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resources) -> list[Loop]:
+    pool, clock, publisher = resources.pool, resources.clock, resources.broker.publisher
+    ask_after = timedelta(seconds=settings.reconcile_after_s)
+    loops: list[Loop] = []
+    if "upkeep" in roles:
+        upkeep = Upkeep(pool, clock, KINDS, settings.retention_days)
+        loops.append(Loop("upkeep", upkeep.step))
+    if "plan" in roles:
+        planning = Planning(pool, clock, KINDS, settings.horizon_days, settings.slice_size)
+        loops.append(Loop("plan", planning.step))
+    if "release" in roles:
+        releasing = Releasing(
+            pool,
+            publisher,
+            clock,
+            KINDS,
+            batch_size=settings.release_batch_size,
+            in_flight_limit=settings.in_flight_limit,
+            pause_max_s=settings.release_pause_max_s,
+            ask_after=ask_after,
+        )
+        lanes = range(1, settings.release_lanes + 1)
+        loops += [Loop(f"release-{lane}", releasing.step) for lane in lanes]
+    if "reconcile" in roles:
+        reconciling = Reconciling(
+            pool,
+            publisher,
+            clock,
+            batch_size=settings.reconcile_batch_size,
+            ask_after=ask_after,
+        )
+        loops.append(Loop("reconcile", reconciling.step))
+    return loops
+
+
+def _subscriptions(
+    settings: PlannerSettings, roles: frozenset[str], resources: Resources
+) -> list[Subscription]:
+    pool, clock = resources.pool, resources.clock
+    work = {
+        "project": (topology.PLANNER_USERS, people_handler),
+        "outcomes": (topology.PLANNER_OUTCOMES, outcome_handler),
+    }
+    subscriptions: list[Subscription] = []
+    for role, (queue, handler) in work.items():
+        if role in roles:
+            dead = topology.dead_queue(queue.name).name
+            subscriptions += [
+                Subscription(queue.name, handler(pool, clock, KINDS), settings.prefetch),
+                Subscription(dead, dead_letter_handler(pool), prefetch=1),
+            ]
+    return subscriptions
+
+
+def _health(resources: Resources, loops: list[Loop]) -> Health:
+    pool, clock = resources.pool, resources.clock
+    health = Health(current_stopping())
+    health.add("database", checks.database_check(pool))
+    health.add("broker", checks.broker_check(resources.broker))
+    health.add("partitions", checks.partitions_check(pool, clock))
+    health.add("horizon", checks.horizon_check(pool, clock, KINDS.values()))
+    for loop in loops:
+        health.add(loop.name, loop.check)
+    return health
+
+
+def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
+    if "api" not in roles:
+        return create_silent_api(auth=auth, health=health)
+    return create_api(
+        pool=resources.pool,
+        clock=resources.clock,
+        publisher=resources.broker.publisher,
+        kinds=KINDS,
+        auth=auth,
+        health=health,
+    )
+
+
+async def _refuse_old_tables(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        missing = await migrations.pending(connection, *MIGRATIONS)
+    if missing:
+        raise StartupError(
+            f"the database lacks {len(missing)} migrations: run python -m services.planner migrate"
+        )
