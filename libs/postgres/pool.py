@@ -2,7 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 import asyncpg
 
@@ -12,13 +13,19 @@ from libs.resilience import connecting
 
 @contextlib.asynccontextmanager
 async def open_pool(
-    url: str, *, name: str, size: int = 8, statement_timeout_s: float = 30.0
+    url: str,
+    *,
+    name: str,
+    size: int = 8,
+    statement_timeout_s: float = 30.0,
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> AsyncIterator[Pool]:
     """Yield a pool of at most ``size`` connections, waiting for a server that is not up yet.
 
     The server ends any statement after ``statement_timeout_s`` and any transaction left idle for
     as long; the client gives up two seconds later. ``jit`` is off: its bad guesses cost more than
-    it ever gains on our statements.
+    it ever gains on our statements. ``settings`` are further settings of the server, such as how
+    to plan.
     """
     pool: Pool = await connecting(
         lambda: asyncpg.create_pool(
@@ -34,6 +41,7 @@ async def open_pool(
                 "lock_timeout": f"{int(statement_timeout_s * 1000)}",
                 "idle_in_transaction_session_timeout": f"{int(statement_timeout_s * 1000)}",
                 "timezone": "UTC",
+                **settings,
             },
         ),
         to="postgresql",

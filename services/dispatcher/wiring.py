@@ -51,6 +51,11 @@ ROLES = ("api", "contacts", "deliver", "settle", "relay", "upkeep")
 MIGRATIONS = ("libs.outbox.migrations", "services.dispatcher.migrations")
 STATEMENT_TIMEOUT_S = 30.0
 
+PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+"""Every statement is planned once, and by its indexes. Planning over two months of partitions costs
+more than running, and a plan made while a day's partition was still empty would read all of it
+again for every request of that day's herd."""
+
 NEEDS_PROVIDER = frozenset({"deliver", "settle"})
 
 ProviderFactory: TypeAlias = Callable[[DispatcherSettings], Provider]
@@ -147,6 +152,7 @@ async def _opened(
                 name=NAME,
                 size=settings.pool_size,
                 statement_timeout_s=STATEMENT_TIMEOUT_S,
+                settings=PLANNING,
             )
         )
         await _refuse_pending(pool)

@@ -2,24 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from contracts.dispatch import DispatchRequested
+from libs.ids import occurrence_key
 from libs.postgres.types import Connection, Record
 from services.dispatcher.adapters.refusals import refusing_bad_values
 from services.dispatcher.adapters.sql import SQL
-from services.dispatcher.domain.delivery import Claim, DeliveryEvent, Recipient
+from services.dispatcher.domain.delivery import (
+    SUPPRESSED_REASONS,
+    Claim,
+    DeliveryEvent,
+    Recipient,
+)
 
 LOOKED_BACK_DAYS = 14
 """Local days before today in which unknown outcomes are looked for; far beyond any lateness."""
+
+_INSERTED = SUPPRESSED_REASONS | {"claim"}
 
 AttemptKey = tuple[date, UUID, str, int]
 
 
 class Judged(msgspec.Struct, frozen=True):
-    """What the claim said of one request; ``claim`` is set where it is ours to send."""
+    """What the claim said of one request; ``claim`` is set where it is ours to send.
+
+    ``held`` means that another attempt took the period in the same moment.
+    """
 
     request: DispatchRequested
     verdict: str
@@ -81,45 +93,46 @@ async def claim_requests(
             min(days),
             max(days),
         )
-    judged = [_judged(request, row) for request, row in zip(requests, rows, strict=True)]
-    return Judgement(judged, rows[0]["lease_until"])
+    first = rows[0]
+    won, taken = _as_set(first["won_keys"]), _as_set(first["taken_keys"])
+    judged = [
+        _judged(request, row, won, taken) for request, row in zip(requests, rows, strict=True)
+    ]
+    return Judgement(judged, first["lease_until"])
 
 
-async def record_events(
+async def record_outcomes(
     connection: Connection,
-    events: Sequence[DeliveryEvent],
+    outcomes: Sequence[DeliveryEvent],
     *,
     now: datetime,
     claim_id: UUID | None = None,
 ) -> set[AttemptKey]:
-    """Record outcomes or settlements and return which were; others were there before.
+    """Record outcomes and return of which attempts; those that had one keep it.
 
-    Periods that these events free are let go of in the same statement. ``claim_id`` is the claim
+    Periods that these outcomes free are let go of in the same statement. ``claim_id`` is the claim
     that ends here.
 
     Raises:
-        RefusedValuesError: an event cannot be stored.
+        RefusedValuesError: an outcome cannot be stored.
     """
     with refusing_bad_values():
-        rows = await connection.fetch(
-            SQL.record_events,
-            [event.local_day for event in events],
-            [event.person_id for event in events],
-            [event.kind for event in events],
-            [event.release for event in events],
-            [event.step for event in events],
-            [event.type for event in events],
-            [event.reason for event in events],
-            [event.period for event in events],
-            [event.due_at for event in events],
-            [event.retry_at for event in events],
-            [event.provider for event in events],
-            [event.message_id for event in events],
-            [event.answer for event in events],
-            now,
-            claim_id,
-        )
-    return {(row["local_day"], row["person_id"], row["kind"], row["release"]) for row in rows}
+        rows = await connection.fetch(SQL.record_outcomes, *_columns(outcomes), now, claim_id)
+    return _keys(rows)
+
+
+async def record_settlements(
+    connection: Connection, settlements: Sequence[DeliveryEvent], *, now: datetime
+) -> set[AttemptKey]:
+    """Record settlements and return of which attempts: those whose outcome was unknown until now.
+
+    ``settlements`` is not empty. Periods that they free are let go of in the same statement.
+    """
+    days = [settlement.local_day for settlement in settlements]
+    rows = await connection.fetch(
+        SQL.record_settlements, *_columns(settlements), now, min(days), max(days)
+    )
+    return _keys(rows)
 
 
 async def list_latest_outcomes(
@@ -184,15 +197,51 @@ async def list_unsettled(
     return [Unsettled(**row) for row in rows]
 
 
+def _columns(events: Sequence[DeliveryEvent]) -> tuple[list[Any], ...]:
+    return (
+        [event.local_day for event in events],
+        [event.person_id for event in events],
+        [event.kind for event in events],
+        [event.release for event in events],
+        [event.type for event in events],
+        [event.reason for event in events],
+        [event.period for event in events],
+        [event.due_at for event in events],
+        [event.retry_at for event in events],
+        [event.provider for event in events],
+        [event.message_id for event in events],
+        [event.answer for event in events],
+    )
+
+
+def _keys(rows: Iterable[Record]) -> set[AttemptKey]:
+    return {(row["local_day"], row["person_id"], row["kind"], row["release"]) for row in rows}
+
+
 def oldest_day(now: datetime) -> date:
     """Return the first local day in which unknown outcomes are looked for."""
     return (now - timedelta(days=LOOKED_BACK_DAYS)).date()
 
 
-def _judged(request: DispatchRequested, row: Record) -> Judged:
-    verdict: str = row["verdict"]
-    # This attempt's own claim, which is not in the statement's snapshot, is not counted.
-    attempts: int = row["attempts"]
+def _as_set(keys: list[str] | None) -> frozenset[str] | None:
+    return None if keys is None else frozenset(keys)
+
+
+def _judged(
+    request: DispatchRequested,
+    row: Record,
+    won: frozenset[str] | None,
+    taken: frozenset[str] | None,
+) -> Judged:
+    """Return the verdict, corrected where a copy was faster; None of a set means all are in it."""
+    verdict, attempts = row["verdict"], row["attempts"]
+    if verdict in _INSERTED and (won is not None or taken is not None):
+        occurrence = occurrence_key(request.local_day, request.person_id, request.kind)
+        key = f"{occurrence}/{request.release}"
+        if won is not None and key not in won:
+            verdict = "copy"
+        elif verdict == "claim" and taken is not None and key not in taken:
+            verdict = "held"
     if verdict != "claim":
         return Judged(request, verdict, attempts, None)
     recipient = Recipient(row["email"], row["first_name"], row["last_name"], row["locale"])

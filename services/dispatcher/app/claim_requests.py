@@ -123,7 +123,7 @@ async def _end_unsent(
     ]
     ended += await _end_held(courier, connection, judged, now=now)
     if ended:
-        await delivery_events.record_events(connection, ended, now=now)
+        await delivery_events.record_outcomes(connection, ended, now=now)
     return ended
 
 

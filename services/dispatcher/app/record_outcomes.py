@@ -63,7 +63,7 @@ async def _record(
     courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
 ) -> list[DeliveryEvent]:
     async with courier.pool.acquire() as connection, connection.transaction():
-        there = await delivery_events.record_events(
+        there = await delivery_events.record_outcomes(
             connection, outcomes, now=now, claim_id=claim_id
         )
         recorded = [outcome for outcome in outcomes if outcome.key in there]
@@ -82,7 +82,7 @@ async def _settle_late(
     ]
     if not settlements:
         return []
-    there = await delivery_events.record_events(connection, settlements, now=now)
+    there = await delivery_events.record_settlements(connection, settlements, now=now)
     return [settlement for settlement in settlements if settlement.key in there]
 
 

@@ -73,7 +73,7 @@ async def record_settlements(
     What was settled meanwhile, by a late outcome, another process or an operator, stays so.
     """
     async with pool.acquire() as connection, connection.transaction():
-        there = await delivery_events.record_events(connection, settlements, now=now)
+        there = await delivery_events.record_settlements(connection, settlements, now=now)
         recorded = [settlement for settlement in settlements if settlement.key in there]
         await outbox.put(connection, messages(recorded, now=now))
     for settlement in recorded:

@@ -15,6 +15,7 @@ from libs.resilience import Guard
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.project_contacts import project_contacts
 from services.dispatcher.domain.greeting import Greetings
+from services.dispatcher.wiring import PLANNING
 from tests.support.databases import fresh_database
 from tests.support.deliveries import NINE, FakeProvider, a_person, told
 
@@ -31,7 +32,7 @@ async def database_url(pg_url: str) -> AsyncIterator[str]:
 @pytest.fixture
 async def pool(database_url: str) -> AsyncIterator[Pool]:
     """Yield a pool on it."""
-    async with open_pool(database_url, name="test", size=6) as pool:
+    async with open_pool(database_url, name="test", size=6, settings=PLANNING) as pool:
         async with pool.acquire() as connection:
             await ensure_day_partitions(
                 connection, "delivery_events", first=date(2026, 6, 12), days=5

@@ -89,7 +89,12 @@ def test_trouble_is_a_call_without_any_definite_answer(
 
 
 def test_longest_pause_of_a_batch_counts() -> None:
-    results: list[Result] = [Deferred("a", 429, 2.0), Accepted("x"), Deferred("b", 429, 5.0), Deferred("c")]
+    results: list[Result] = [
+        Deferred("a", 429, 2.0),
+        Accepted("x"),
+        Deferred("b", 429, 5.0),
+        Deferred("c"),
+    ]
     assert longest_pause_s(results) == 5.0
 
 

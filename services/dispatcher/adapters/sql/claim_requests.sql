@@ -4,13 +4,17 @@
 -- $11 the lease in seconds (real time), $12 the provider, $13 and $14 the first and last local day.
 --
 -- Judges every request against contacts, suppressions, earlier attempts and the period, as of now;
--- inserts step 0 of those that are ours to send or to suppress; of those to send takes "greeted".
--- Beside a copy of itself the primary key decides: who inserts step 0 has it, the other one waits
--- for that commit and sees a copy. Events are locked before "greeted", both in the order of their
--- keys, so copies cannot wait for each other in a circle.
+-- inserts step 0 of those that are ours to send (with a lease) or to suppress (without one); of
+-- those to send takes "greeted". Beside a copy of itself the primary key decides: who inserts step 0
+-- has it, the other one waits for that commit. Events are locked before "greeted", both in the
+-- order of their keys, so copies cannot wait for each other in a circle.
 --
--- Verdicts: claim; copy (attempted already, or the occurrence itself holds its period); held
--- (another attempt took the period a moment ago); the reasons for returning or suppressing.
+-- Verdicts: claim; copy (attempted already, or the occurrence itself holds its period); the reasons
+-- for returning or suppressing. They are judged before anything is written. Only where a copy was
+-- faster in the same moment the first row lists what was really inserted (won) and taken.
+-- Look-ups are LATERAL with a LIMIT, and nothing is joined with what was inserted: the planner
+-- expects a handful of rows, and where a table was empty when it last looked it would otherwise
+-- compare all with all.
 -- Reads contacts_pkey, suppressions_pkey, delivery_events_pkey, greeted_pkey.
 WITH lease AS MATERIALIZED (
     SELECT clock_timestamp() + make_interval(secs => $11) AS until
@@ -31,19 +35,19 @@ judged AS MATERIALIZED (
     SELECT
         asked.local_day, asked.person_id, asked.kind, asked.release, asked.period,
         asked.due_at, asked.expires_at, asked.place,
-        contacts.version, contacts.email, contacts.first_name, contacts.last_name,
-        contacts.locale, earlier.attempts,
+        contact.version, contact.email, contact.first_name, contact.last_name,
+        contact.locale, earlier.attempts,
         CASE
-            WHEN earlier.is_copy OR greeted.holder_day = asked.local_day THEN 'copy'
+            WHEN earlier.is_copy OR holder.holder_day = asked.local_day THEN 'copy'
             WHEN $9 < asked.due_at THEN 'early'
             WHEN $9 > asked.expires_at THEN 'expired'
-            WHEN contacts.version IS NULL OR contacts.version < asked.person_version
+            WHEN contact.version IS NULL OR contact.version < asked.person_version
                 THEN 'contact_behind'
-            WHEN contacts.state <> 'active' THEN 'user_removed'
-            WHEN contacts.schedule_version > asked.person_version THEN 'schedule_changed'
-            WHEN asked.kind = ANY (contacts.opt_outs) THEN 'opted_out'
-            WHEN suppressions.address IS NOT NULL THEN 'address_suppressed'
-            WHEN greeted.holder_day IS NOT NULL THEN 'already_greeted'
+            WHEN contact.state <> 'active' THEN 'user_removed'
+            WHEN contact.schedule_version > asked.person_version THEN 'schedule_changed'
+            WHEN asked.kind = ANY (contact.opt_outs) THEN 'opted_out'
+            WHEN suppression.address IS NOT NULL THEN 'address_suppressed'
+            WHEN holder.holder_day IS NOT NULL THEN 'already_greeted'
             ELSE 'claim'
         END AS verdict
     FROM asked
@@ -58,12 +62,28 @@ judged AS MATERIALIZED (
           AND event.kind = asked.kind
           AND event.step = 0
     ) AS earlier
-    LEFT JOIN contacts ON contacts.person_id = asked.person_id
-    LEFT JOIN suppressions ON suppressions.address = contacts.address
-    LEFT JOIN greeted
-        ON greeted.period = asked.period
-        AND greeted.person_id = asked.person_id
-        AND greeted.kind = asked.kind
+    LEFT JOIN LATERAL (
+        SELECT
+            person.version, person.schedule_version, person.state, person.email, person.address,
+            person.first_name, person.last_name, person.locale, person.opt_outs
+        FROM contacts AS person
+        WHERE person.person_id = asked.person_id
+        LIMIT 1
+    ) AS contact ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT suppressed.address
+        FROM suppressions AS suppressed
+        WHERE suppressed.address = contact.address
+        LIMIT 1
+    ) AS suppression ON TRUE
+    LEFT JOIN LATERAL (
+        SELECT held.holder_day
+        FROM greeted AS held
+        WHERE held.period = asked.period
+          AND held.person_id = asked.person_id
+          AND held.kind = asked.kind
+        LIMIT 1
+    ) AS holder ON TRUE
 ),
 won AS (
     INSERT INTO delivery_events (
@@ -72,7 +92,8 @@ won AS (
     )
     SELECT
         judged.local_day, judged.person_id, judged.kind, judged.release, 0, 'attempted',
-        judged.period, judged.due_at, judged.expires_at, $9, lease.until, $12, judged.version
+        judged.period, judged.due_at, judged.expires_at, $9,
+        CASE WHEN judged.verdict = 'claim' THEN lease.until END, $12, judged.version
     FROM judged
     CROSS JOIN lease
     WHERE judged.verdict IN (
@@ -81,24 +102,18 @@ won AS (
     ORDER BY judged.local_day, judged.person_id, judged.kind, judged.release
     ON CONFLICT DO NOTHING
     RETURNING
-        delivery_events.local_day, delivery_events.person_id,
-        delivery_events.kind, delivery_events.release
+        delivery_events.local_day, delivery_events.person_id, delivery_events.kind,
+        delivery_events.release, delivery_events.period, delivery_events.lease_until
 ),
 taken AS (
     INSERT INTO greeted (period, person_id, kind, holder_day, holder_release)
     -- Of two attempts of one period in this batch only one may take it: a statement must not touch
     -- a row twice.
-    SELECT DISTINCT ON (judged.period, judged.person_id, judged.kind)
-        judged.period, judged.person_id, judged.kind, judged.local_day, judged.release
-    FROM judged
-    JOIN won
-        ON won.local_day = judged.local_day
-        AND won.person_id = judged.person_id
-        AND won.kind = judged.kind
-        AND won.release = judged.release
-    WHERE judged.verdict = 'claim'
-    ORDER BY
-        judged.period, judged.person_id, judged.kind, judged.local_day, judged.release DESC
+    SELECT DISTINCT ON (won.period, won.person_id, won.kind)
+        won.period, won.person_id, won.kind, won.local_day, won.release
+    FROM won
+    WHERE won.lease_until IS NOT NULL
+    ORDER BY won.period, won.person_id, won.kind, won.local_day, won.release DESC
     ON CONFLICT (period, person_id, kind) DO UPDATE
     SET holder_day = excluded.holder_day,
         holder_release = excluded.holder_release
@@ -111,29 +126,35 @@ opened AS (
     FROM taken
     CROSS JOIN lease
     GROUP BY lease.until
+),
+tally AS MATERIALIZED (
+    SELECT
+        count(*) FILTER (WHERE judged.verdict IN (
+            'claim', 'user_removed', 'opted_out', 'address_suppressed', 'already_greeted'
+        )) > (SELECT count(*) FROM won) AS has_losses,
+        count(*) FILTER (WHERE judged.verdict = 'claim')
+            > (SELECT count(*) FROM taken) AS has_held
+    FROM judged
 )
 SELECT
-    judged.place,
-    judged.email, judged.first_name, judged.last_name, judged.locale, judged.attempts,
+    judged.place, judged.verdict, judged.attempts,
+    judged.email, judged.first_name, judged.last_name, judged.locale,
     lease.until AS lease_until,
-    CASE
-        WHEN judged.verdict IN (
-            'copy', 'early', 'expired', 'contact_behind', 'schedule_changed'
-        ) THEN judged.verdict
-        WHEN won.release IS NULL THEN 'copy'
-        WHEN judged.verdict = 'claim' AND taken.holder_day IS NULL THEN 'held'
-        ELSE judged.verdict
-    END AS verdict
+    CASE WHEN judged.place = 1 AND tally.has_losses THEN (
+        SELECT coalesce(
+            array_agg(concat_ws('/', won.local_day, won.person_id, won.kind, won.release)), '{}'
+        )
+        FROM won
+    ) END AS won_keys,
+    CASE WHEN judged.place = 1 AND tally.has_held THEN (
+        SELECT coalesce(
+            array_agg(concat_ws(
+                '/', taken.holder_day, taken.person_id, taken.kind, taken.holder_release
+            )), '{}'
+        )
+        FROM taken
+    ) END AS taken_keys
 FROM judged
 CROSS JOIN lease
-LEFT JOIN won
-    ON won.local_day = judged.local_day
-    AND won.person_id = judged.person_id
-    AND won.kind = judged.kind
-    AND won.release = judged.release
-LEFT JOIN taken
-    ON taken.holder_day = judged.local_day
-    AND taken.person_id = judged.person_id
-    AND taken.kind = judged.kind
-    AND taken.holder_release = judged.release
+CROSS JOIN tally
 ORDER BY judged.place
