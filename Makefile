@@ -1,13 +1,11 @@
 # Every command starts by bringing .venv up to date with requirements/dev.lock; nothing else has to
-# be installed before. ARGS="..." is passed on, e.g. make test ARGS="-k outbox -x".
+# be installed before. ARGS="..." is passed on, e.g. make test ARGS="-k outbox -x". up, down, reset
+# and run keep their servers in .local, or where JUBILEE_FOLDER says.
 PYTHON ?= python3
 ARGS ?=
-# Another folder for the servers of up, down, reset and run.
-JUBILEE_LOCAL ?= .local
 BIN := .venv/bin
 NATIVE := $(BIN)/python -m deploy.native
 SOURCES := contracts deploy libs services tests
-export JUBILEE_LOCAL
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help

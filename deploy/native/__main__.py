@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     except PermissionError as problem:
         print(
             f"jubilee: {problem.filename} may not be used by this account; "
-            "give it back, or choose another folder with JUBILEE_LOCAL",
+            "give it back, or choose another folder with JUBILEE_FOLDER",
             file=sys.stderr,
         )
     except (OSError, subprocess.SubprocessError) as problem:
@@ -58,8 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.native", description=__doc__)
     parser.add_argument(
         "--folder",
-        default=os.environ.get("JUBILEE_LOCAL") or ".local",
-        help="where servers, state and logs are kept (default: $JUBILEE_LOCAL or .local)",
+        default=os.environ.get("JUBILEE_FOLDER") or ".local",
+        help="where servers, state and logs are kept (default: $JUBILEE_FOLDER or .local)",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help="start what is not running and write <folder>/env")

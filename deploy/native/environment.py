@@ -58,9 +58,12 @@ def service_environment(
     return variables
 
 
-def tests_environment(state: State, environ: Mapping[str, str]) -> dict[str, str]:
+def tests_environment(
+    instance: Instance, state: State, environ: Mapping[str, str]
+) -> dict[str, str]:
     """Return the variables of the tests; a server the caller gave is kept."""
     return {
+        "JUBILEE_FOLDER": str(instance.folder),
         "JUBILEE_TEST_DATABASE_URL": postgres.tests_url(state),
         "JUBILEE_TEST_BROKER_URL": rabbitmq.url(state),
         "JUBILEE_TEST_BROKER_API": rabbitmq.management_url(state),

@@ -80,7 +80,7 @@ class Instance:
             except BlockingIOError:
                 raise CannotContinueError(
                     f"another command is using {self.folder}; wait for its end, "
-                    "or choose another folder with JUBILEE_LOCAL"
+                    "or choose another folder with JUBILEE_FOLDER"
                 ) from None
             yield
 

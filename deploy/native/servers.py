@@ -63,7 +63,7 @@ def up_for_tests(instance: Instance) -> dict[str, str]:
             if not os.environ.get(variable)
         }
         _start(instance, state, wanted, for_tests=True)
-        variables = environment.tests_environment(state, os.environ)
+        variables = environment.tests_environment(instance, state, os.environ)
         environment.write_environment(instance, variables)
         instance.write(state)
     return variables
