@@ -35,6 +35,7 @@ SHORT_LEASES = {
     "DISPATCHER_LOOKUP_DELAY_S": "0.5",
     "DISPATCHER_SETTLE_EVERY_S": "0.5",
     "DISPATCHER_BREAKER_PAUSE_S": "2",
+    "PLANNER_RECONCILE_AFTER_S": "4",
 }
 """Waits that are minutes in earnest, so that the demo sees their ends."""
 
