@@ -8,6 +8,7 @@ NAME_MAX = 100
 EXTERNAL_ID_MAX = 128
 # An emoji joined from several code points is one character to its bearer; this bounds the rest.
 _CODE_POINTS_MAX = 1000
+_SEARCHED_MAX = 200
 
 _BIDI_CONTROLS = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
@@ -72,8 +73,11 @@ def length_of(text: str) -> int:
 
 
 def search_key(text: str) -> str:
-    """Return the form in which names are searched: case-folded, compatible forms made alike."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    """Return the form in which names are searched: case-folded, compatible forms made alike.
+
+    At most 200 code points of it count, so that an index can hold every one.
+    """
+    return unicodedata.normalize("NFKC", text).casefold()[:_SEARCHED_MAX]
 
 
 def _visible(text: str) -> str:

@@ -1,5 +1,6 @@
 """What every request of this API carries in its head and body."""
 
+import re
 from typing import Any
 
 from litestar import Request
@@ -11,6 +12,8 @@ from libs.telemetry.tracing import current_traceparent
 from services.user.adapters.store import Origin
 
 AnyRequest = Request[Any, Any, Any]
+
+_VERSION = re.compile(r"[0-9]{1,10}")
 
 
 async def document_of(request: AnyRequest) -> dict[str, Any]:
@@ -51,7 +54,7 @@ def wanted_versions(request: AnyRequest) -> frozenset[int] | None:
     if header is None or header.strip() == "*":
         return None
     tags = (tag.strip().removeprefix("W/").strip('"') for tag in header.split(","))
-    return frozenset(int(tag) for tag in tags if tag.isascii() and tag.isdigit())
+    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
 
 
 def has_seen(request: AnyRequest, version: int) -> bool:

@@ -50,7 +50,7 @@ class AfterPerson(msgspec.Struct, frozen=True):
 class AfterVersion(msgspec.Struct, frozen=True):
     """Where a page of a history begins."""
 
-    version: int
+    version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
 @get("/v1/users", guards=[require("users:read")], tags=["people"])

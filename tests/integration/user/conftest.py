@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import msgspec
 import pytest
+from yarl import URL
 
 from libs.clock import FrozenClock
 from libs.eventstore.sealing import KeyRing, new_key
@@ -78,7 +79,7 @@ class Client:
         if document is not None:
             data = msgspec.json.encode(document)
             sent.setdefault("Content-Type", "application/json")
-        url = f"{self.base_url}{path}"
+        url = URL(f"{self.base_url}{path}", encoded=True)
         async with self.session.request(method, url, data=data, headers=sent) as response:
             return Answer(response.status, response.headers, await response.read())
 

@@ -1,9 +1,13 @@
 """Lists, searches and histories over HTTP."""
 
 from typing import Any
+from uuid import UUID
 
+import msgspec
 import pytest
 
+from libs.httpapi.pagination import encode_cursor
+from services.user.entrypoints.search_routes import AfterPerson, AfterVersion
 from tests.integration.user.conftest import Client
 from tests.support.people import a_document
 
@@ -75,6 +79,29 @@ async def test_bad_query_is_refused(client: Client, query: str, status: int) -> 
     answer = await client.ask("GET", f"/v1/users?{query}")
     assert answer.status == status
     assert answer.code in {"validation_failed", "bad_cursor", "bad_request"}
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        pytest.param(AfterVersion(2**70), id="beyond any version"),
+        pytest.param(AfterVersion(-1), id="before any version"),
+        pytest.param(AfterPerson(UUID(int=7)), id="of another list"),
+    ],
+)
+async def test_forged_cursor_is_refused(client: Client, position: msgspec.Struct) -> None:
+    person = await registered(client)
+    cursor = encode_cursor(position, scope=f"history {person}")
+    answer = await client.ask("GET", f"/v1/users/{person}/history?cursor={cursor}")
+    assert (answer.status, answer.code) == (400, "bad_cursor")
+
+
+@pytest.mark.parametrize("raw", ["%ff", "%ed%a0%80", "%f0%9f", "%E2%80%AE", "%80%80"])
+@pytest.mark.parametrize("name", ["email", "external_id", "name", "birthday", "timezone", "cursor"])
+async def test_bytes_that_are_no_text_are_no_trouble(client: Client, name: str, raw: str) -> None:
+    for value in (raw, f"ada@{raw}.com", f"a{raw}"):
+        answer = await client.ask("GET", f"/v1/users?{name}={value}")
+        assert answer.status in {200, 400, 422}
 
 
 async def test_cursor_belongs_to_its_filters(client: Client) -> None:

@@ -188,6 +188,8 @@ async def test_stale_if_match_is_refused(client: Client) -> None:
     ):
         answer = await client.ask(method, url, document, If_Match='"1"')
         assert (answer.status, answer.code, answer.json["version"]) == (412, "version_mismatch", 2)
+    for tag in ("abc", "", '"' + "9" * 5000 + '"', '"-2"', '"²"'):
+        assert (await client.ask("DELETE", path, If_Match=tag)).status == 412
     assert (await client.ask("DELETE", path, If_Match='"1", W/"2"')).status == 204
 
 

@@ -57,6 +57,19 @@ async def test_one_of_many_simultaneous_registrations_wins(store: Store) -> None
     assert [await count(store, table) for table in ("people", "events", "outbox")] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}\u200d\N{BOY}" * 100, id="joined emoji"),
+        pytest.param("\ufdfa" * 100, id="ligatures of 18 letters"),
+        pytest.param("\U0001f382" * 100, id="four bytes each"),
+    ],
+)
+async def test_longest_names_are_kept(store: Store, name: str) -> None:
+    person = await registered(store, first_name=name, last_name=name, external_id=name[:128])
+    assert (await get_living(store, person.id)).profile.last_name == name
+
+
 async def test_taken_address_and_external_id_are_both_named(store: Store) -> None:
     """EC-UD-014."""
     taken = await registered(store, external_id="7")

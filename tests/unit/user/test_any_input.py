@@ -21,7 +21,11 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FIELDS = st.sampled_from(Profile.__struct_fields__)
-TEXTS = st.text(max_size=120) | st.from_regex(r"[0-9-]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True)
+TEXTS = (
+    st.text(max_size=120)
+    | st.from_regex(r"[0-9-]{4}-[0-9]{2}-[0-9]{2}", fullmatch=True)
+    | st.text(max_size=60).map(lambda text: f"ada@{text}.com")
+)
 
 
 @settings(max_examples=300)
@@ -30,7 +34,7 @@ def test_any_document_is_judged(document: dict[str, Any]) -> None:
     assert isinstance(parse_profile(document, RULES), Profile | Invalid)
 
 
-@settings(max_examples=300)
+@settings(max_examples=500)
 @given(FIELDS, TEXTS)
 def test_what_is_accepted_is_accepted_again(name: str, text: str) -> None:
     """Reading a person and sending them back changes nothing."""
