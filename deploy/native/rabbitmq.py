@@ -142,14 +142,21 @@ def _environ(home: Path, instance: Instance, state: State) -> dict[str, str]:
 def _stop_name_service(state: State) -> None:
     """End the node's own epmd, which outlives the node; nothing where it is gone already."""
     epmd = shutil.which("epmd", path=_path())
-    if epmd is None or "epmd" not in state.ports or not ports.answers(state.port("epmd")):
+    if epmd is None or "epmd" not in state.ports:
         return
-    port = str(state.port("epmd"))
-    # Somebody else may have the port by now, and would not answer epmd's question.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        command = [epmd, "-port", port, "-kill"]
-        subprocess.run(command, capture_output=True, check=False, timeout=3.0)
-    wait_until(lambda: not ports.answers(state.port("epmd")), timeout_s=2.0)
+    port = state.port("epmd")
+    command = [epmd, "-port", str(port), "-kill"]
+
+    def is_gone() -> bool:
+        if not ports.answers(port):
+            return True
+        # It refuses while it takes the node for living, which it does for a moment after a kill;
+        # somebody else who has the port by now would not answer the question at all.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            subprocess.run(command, capture_output=True, check=False, timeout=2.0)
+        return not ports.answers(port)
+
+    wait_until(is_gone, timeout_s=5.0, pause_s=0.2)
 
 
 def _path() -> str:

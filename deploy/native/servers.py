@@ -71,11 +71,11 @@ def up_for_tests(instance: Instance) -> dict[str, str]:
 
 def down(instance: Instance, *, gently: bool = True) -> bool:
     """Stop everything of this instance and return whether anything ran."""
+    ran = _end_run(instance)
     with instance.locked():
         state = instance.read()
-        ran = bool(state.daemons) or (state.uses_containers and bool(state.completed))
-        # `make run` stops its own processes; only a killed one leaves any behind.
-        daemons.stop(state.daemons.pop("run", None), by=signal.SIGTERM, timeout_s=70.0)
+        state.daemons.pop("run", None)
+        ran = ran or bool(state.daemons) or (state.uses_containers and bool(state.completed))
         processes.stop_leftovers(instance.processes)
         if state.uses_containers:
             containers.stop(instance, state, forget=not gently)
@@ -84,6 +84,20 @@ def down(instance: Instance, *, gently: bool = True) -> bool:
             postgres.stop(state, gently=gently)
         if instance.folder.exists() and state != instance.read():
             instance.write(state)
+    return ran
+
+
+def _end_run(instance: Instance) -> bool:
+    """Let a `make run` of another terminal drain and end; only a killed one leaves processes.
+
+    Not under the lock, which it takes itself on its way out.
+    """
+    state = instance.read()
+    run = state.daemons.get("run")
+    if run is None or run.pid == os.getpid():
+        return False
+    ran = daemons.is_alive(run)
+    daemons.stop(run, by=signal.SIGTERM, timeout_s=70.0)
     return ran
 
 

@@ -9,7 +9,7 @@ import aio_pika
 import asyncpg
 import pytest
 
-from deploy.native import daemons, servers
+from deploy.native import daemons, ports, servers
 from deploy.native.instance import Instance
 
 SERVERS = ("postgres", "rabbitmq")
@@ -59,9 +59,10 @@ async def test_the_tests_role_is_no_superuser_and_fsync_stays_on(instance: Insta
 
 async def test_nothing_is_left_after_a_reset(instance: Instance) -> None:
     await asyncio.to_thread(servers.up_for_tests, instance)
-    started = instance.read().daemons
+    state = instance.read()
     await asyncio.to_thread(servers.reset, instance)
-    assert [daemons.is_alive(started[server]) for server in SERVERS] == [False, False]
+    assert [daemons.is_alive(state.daemons[server]) for server in SERVERS] == [False, False]
+    assert [name for name, port in state.ports.items() if ports.answers(port)] == []
     assert {path.name for path in instance.folder.iterdir()} <= {"lock"}
 
 
