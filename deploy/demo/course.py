@@ -22,7 +22,7 @@ from deploy.demo.kills import kill_and_revive
 from deploy.demo.mail_store import read_ledger
 from deploy.demo.people import DEMO_DAY, DemoPerson, Expected, owed_on, population
 from deploy.demo.progress import EASTMOST_BAND, WESTMOST_BAND, Progress
-from deploy.demo.screen import Frame, Screen
+from deploy.demo.screen import Frame, Screen, lateness_text
 from deploy.demo.timetable import LAST_NINE, Timetable
 from deploy.demo.verdict import Name, balance_faults, judge, ledger_line, names_of
 from deploy.demo.witness_clock import WitnessClock, read_clock
@@ -82,7 +82,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 async def run_course(options: Options, env: Mapping[str, str], screen: Screen) -> bool:
     """Run the demo and print its verdict; return whether everything is as it must be."""
     scene = _scene(options, env, screen)
-    screen.say(f"{len(scene.people):,} people in every time zone, seed {options.seed}")
+    zones = len({person.timezone for person in scene.people})
+    screen.say(f"{len(scene.people):,} people in {zones} time zones, seed {options.seed}")
     ids = await _import_people(scene)
     must = names_of([*scene.owed_on(_DAY_BEFORE), *scene.owed_on(DEMO_DAY)], ids)
     may = names_of(scene.owed_on(_DAY_AFTER), ids)
@@ -160,15 +161,22 @@ async def _world_day(
     progress = Progress(scene.ledger, expected, rate=clock.rate)
     killing = asyncio.create_task(_kill(scene, system, clock))
     rows: list[LedgerRow] = []
+    most_unknown = 0
     try:
         async with scene.apis(system) as apis:
             while not _is_over(rows, killing, clock):
                 progress.follow()
                 rows = await _asked(apis) or rows
+                most_unknown = max(most_unknown, account_of(rows)["unknown"])
                 scene.screen.show(_frame(scene, progress, rows, clock))
                 await asyncio.sleep(_FRAME_EVERY_S)
             scene.screen.leave()
         await killing
+        scene.screen.note(lateness_text(progress.lateness()))
+        left = account_of(rows)["unknown"]
+        scene.screen.note(
+            f"mails of unknown fate: at most {most_unknown} at once, {left} at the end"
+        )
     finally:
         killing.cancel()
     return rows

@@ -100,7 +100,7 @@ def drawn(frame: Frame, notes: Sequence[str]) -> list[str]:
         "",
         f" {_arrived(frame)}",
         f" {_account(frame)}",
-        f" {_lateness(frame)}",
+        f" {lateness_text(frame.lateness)}",
         f" {_DIM}read the mails at {frame.inbox_url}{_PLAIN}",
         "",
         *(f" {_RED if 'SIGKILL' in note else _DIM}{note[:78]}{_PLAIN}" for note in notes),
@@ -113,9 +113,12 @@ def spoken(frame: Frame) -> str:
 
 
 def _band(band: int, frame: Frame) -> str:
-    """Return 25 cells: the hours from UTC, a bar, and how many of how many have arrived."""
+    """Return 25 cells: the hours from UTC, a bar, and how many of how many have arrived.
+
+    The band whose whole hour 09:00 reached last is marked: its mails come now.
+    """
     arrived, owed = frame.bands.get(band, (0, 0))
-    is_now = nine_at(frame.now) // timedelta(hours=1) == band
+    is_now = -(-nine_at(frame.now) // timedelta(hours=1)) == band
     filled = _BAR_CELLS * arrived // owed if owed else 0
     colour = _YELLOW if is_now else _GREEN
     bar = f"{colour}{'█' * filled}{_PLAIN}{_DIM}{'░' * (_BAR_CELLS - filled)}{_PLAIN}"
@@ -144,8 +147,8 @@ def _account(frame: Frame) -> str:
     return "ledger " + ", ".join(f"{word} {frame.account.get(word, 0):,}" for word in shown)
 
 
-def _lateness(frame: Frame) -> str:
-    late = frame.lateness
+def lateness_text(late: Lateness | None) -> str:
+    """Return how late the mails were in real time."""
     if late is None:
         return "no mail yet"
     return (

@@ -90,7 +90,7 @@ def test_screen_marks_the_band_where_it_is_nine() -> None:
     lines = drawn(_frame(datetime(2027, 2, 28, 1, 20, tzinfo=UTC)), [])
     assert "it is 09:00 at UTC+07:40" in lines[1]
     [marked] = [line for line in lines if "▶" in line]
-    assert "+07" in marked.split("▶")[1][:16]
+    assert "+08" in marked.split("▶")[1][:16]
 
 
 def test_plain_lines_are_printed_where_there_is_no_terminal() -> None:
