@@ -31,6 +31,7 @@ class Waiting(msgspec.Struct, frozen=True):
     type: str
     body: bytes
     items: int
+    arrivals: int
 
 
 async def put_set_aside(
@@ -63,9 +64,9 @@ async def find_set_aside(connection: Connection, aside_id: UUID) -> Waiting | No
     return Waiting(**row) if row else None
 
 
-async def mark_redriven(connection: Connection, aside_id: UUID, *, now: datetime) -> None:
-    """Note that the message was sent back to its queue."""
-    await connection.execute(SQL.mark_redriven, aside_id, now)
+async def mark_redriven(connection: Connection, waiting: Waiting, *, now: datetime) -> None:
+    """Note that the message was sent back to its queue; one that came again meanwhile waits on."""
+    await connection.execute(SQL.mark_redriven, waiting.id, now, waiting.arrivals)
 
 
 async def count_set_aside(connection: Connection) -> int:

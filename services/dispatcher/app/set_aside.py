@@ -43,18 +43,19 @@ async def redrive(pool: Pool, publisher: Publisher, clock: Clock, aside_id: UUID
     """
     async with pool.acquire() as connection:
         waiting = await table.find_set_aside(connection, aside_id)
-        if waiting is None:
-            return False
-        await publisher.publish(
-            "",
-            waiting.queue,
-            waiting.body,
-            items=waiting.items,
-            message_id=str(new_id()),
-            type_name=waiting.type,
-            traceparent=current_traceparent(),
-        )
-        await table.mark_redriven(connection, aside_id, now=clock.now())
+    if waiting is None:
+        return False
+    await publisher.publish(
+        "",
+        waiting.queue,
+        waiting.body,
+        items=waiting.items,
+        message_id=str(new_id()),
+        type_name=waiting.type,
+        traceparent=current_traceparent(),
+    )
+    async with pool.acquire() as connection:
+        await table.mark_redriven(connection, waiting, now=clock.now())
     logger.info("message.redriven", extra={"id": str(aside_id), "queue": waiting.queue})
     return True
 

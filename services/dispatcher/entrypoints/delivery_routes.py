@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
+from litestar.params import FromPath, JSONBody
 
 from libs.clock import Clock
 from libs.httpapi.app import Provided
@@ -69,8 +70,8 @@ class _Position(msgspec.Struct, frozen=True):
     kind: str
 
 
-@get("/v1/deliveries/{local_day:date}", guards=[require("deliveries:read")])
-async def sum_day(local_day: date, pool: Provided[Pool]) -> DayTotals:
+@get("/v1/deliveries/{local_day:date}", guards=[require("deliveries:read")], tags=["deliveries"])
+async def sum_day(local_day: FromPath[date], pool: Provided[Pool]) -> DayTotals:
     """Count one local day's deliveries by kind, outcome and reason; ``attempted`` is in flight."""
     async with pool.acquire() as connection:
         totals = await ledger.sum_day(connection, local_day)
@@ -80,8 +81,11 @@ async def sum_day(local_day: date, pool: Provided[Pool]) -> DayTotals:
 @get(
     "/v1/deliveries/{local_day:date}/{person_id:uuid}/{kind:str}",
     guards=[require("deliveries:read")],
+    tags=["deliveries"],
 )
-async def tell_story(local_day: date, person_id: UUID, kind: str, pool: Provided[Pool]) -> Story:
+async def tell_story(
+    local_day: FromPath[date], person_id: FromPath[UUID], kind: FromPath[str], pool: Provided[Pool]
+) -> Story:
     """Tell what happened to one occurrence: claim, outcome and settlement of every attempt."""
     async with pool.acquire() as connection:
         steps = await ledger.list_story(connection, local_day, person_id, kind)
@@ -90,7 +94,7 @@ async def tell_story(local_day: date, person_id: UUID, kind: str, pool: Provided
     return Story(occurrence_key(local_day, person_id, kind), steps)
 
 
-@get("/v1/unknown", guards=[require("deliveries:read")])
+@get("/v1/unknown", guards=[require("deliveries:read")], tags=["deliveries"])
 async def list_unknown(
     pool: Provided[Pool],
     clock: Provided[Clock],
@@ -115,13 +119,14 @@ async def list_unknown(
     "/v1/deliveries/{local_day:date}/{person_id:uuid}/{kind:str}/settle",
     guards=[require("ops:redrive")],
     status_code=200,
+    tags=["deliveries"],
 )
 async def settle(
     *,
-    local_day: date,
-    person_id: UUID,
-    kind: str,
-    data: Settlement,
+    local_day: FromPath[date],
+    person_id: FromPath[UUID],
+    kind: FromPath[str],
+    data: JSONBody[Settlement],
     pool: Provided[Pool],
     clock: Provided[Clock],
     greetings: Provided[Greetings],

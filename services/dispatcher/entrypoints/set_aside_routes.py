@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
+from litestar.params import FromPath
 
 from libs.broker import Publisher, PublishError
 from libs.clock import Clock
@@ -37,7 +38,7 @@ class _Position(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@get("/v1/set-aside", guards=[require("deliveries:read")])
+@get("/v1/set-aside", guards=[require("deliveries:read")], tags=["set aside"])
 async def list_set_aside(
     pool: Provided[Pool], limit: Limit = DEFAULT_LIMIT, cursor: CursorText = None
 ) -> Page[SetAside]:
@@ -49,9 +50,14 @@ async def list_set_aside(
     return Page(items, None if is_last else encode_cursor(_Position(items[-1].id), scope=_LIST))
 
 
-@post("/v1/set-aside/{aside_id:uuid}/redrive", guards=[require("ops:redrive")], status_code=200)
+@post(
+    "/v1/set-aside/{aside_id:uuid}/redrive",
+    guards=[require("ops:redrive")],
+    status_code=200,
+    tags=["set aside"],
+)
 async def redrive_set_aside(
-    aside_id: UUID,
+    aside_id: FromPath[UUID],
     pool: Provided[Pool],
     publisher: Provided[Publisher],
     clock: Provided[Clock],

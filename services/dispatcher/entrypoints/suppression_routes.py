@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, delete, get, put
+from litestar.params import JSONBody
 
 from libs.clock import Clock
 from libs.httpapi.app import Provided
@@ -45,7 +46,7 @@ class _Position(msgspec.Struct, frozen=True):
     address: str
 
 
-@get("/v1/suppressions", guards=[require("deliveries:read")])
+@get("/v1/suppressions", guards=[require("deliveries:read")], tags=["suppressions"])
 async def list_suppressions(
     pool: Provided[Pool], limit: Limit = DEFAULT_LIMIT, cursor: CursorText = None
 ) -> Page[Suppression]:
@@ -59,9 +60,9 @@ async def list_suppressions(
     )
 
 
-@put("/v1/suppressions", guards=[require("ops:redrive")])
+@put("/v1/suppressions", guards=[require("ops:redrive")], tags=["suppressions"])
 async def put_suppression(
-    data: NewSuppression, pool: Provided[Pool], clock: Provided[Clock]
+    data: JSONBody[NewSuppression], pool: Provided[Pool], clock: Provided[Clock]
 ) -> Suppression:
     """Let no mail go to an address from now on, queued ones included."""
     async with pool.acquire() as connection:
@@ -70,8 +71,8 @@ async def put_suppression(
         )
 
 
-@delete("/v1/suppressions", guards=[require("ops:redrive")], status_code=204)
-async def delete_suppression(data: Address, pool: Provided[Pool]) -> None:
+@delete("/v1/suppressions", guards=[require("ops:redrive")], status_code=204, tags=["suppressions"])
+async def delete_suppression(data: JSONBody[Address], pool: Provided[Pool]) -> None:
     """Let mail go to an address again. It is named in the body: addresses do not belong in URLs."""
     async with pool.acquire() as connection:
         was_there = await suppressions.delete_suppression(connection, normal_address(data.email))

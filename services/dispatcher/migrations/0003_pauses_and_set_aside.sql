@@ -14,6 +14,7 @@ CREATE TABLE set_aside (
     body bytea NOT NULL,
     items integer NOT NULL,
     recorded_at timestamptz NOT NULL,
+    arrivals integer NOT NULL DEFAULT 1,
     redriven_at timestamptz
 );
 

@@ -1,0 +1,49 @@
+"""How the claim is planned: by keys, also where every table was empty when it was planned."""
+
+import re
+
+import pytest
+
+from libs.postgres.types import Pool
+from services.dispatcher.adapters.sql import SQL
+
+TABLES = ("contacts", "suppressions", "delivery_events", "greeted")
+PERSON = "01900000-0000-7000-8000-000000000000"
+ARGUMENTS = (
+    f"'{{2026-06-14}}', '{{{PERSON}}}', '{{birthday}}', '{{1}}', '{{2026-01-01}}',"
+    f" '{{2026-06-14 09:00Z}}', '{{2026-06-16 09:00Z}}', '{{1}}', '2026-06-14 09:00Z',"
+    f" '{PERSON}', 90, 'smtp', '2026-06-14', '2026-06-14'"
+)
+
+
+@pytest.fixture
+async def plan(pool: Pool) -> list[str]:
+    """Return the plan of a claim made right after the empty tables were analysed."""
+    async with pool.acquire() as connection:
+        await connection.execute("ANALYZE")
+        await connection.execute(f"PREPARE claim AS {SQL.claim_requests}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE claim ({ARGUMENTS})")
+        await connection.execute("DEALLOCATE claim")
+    return [row[0] for row in rows]
+
+
+async def test_claim_reads_no_table_from_end_to_end(plan: list[str]) -> None:
+    scans = [line for line in plan if "Seq Scan" in line]
+    assert not [line for line in scans if any(f"Seq Scan on {name}" in line for name in TABLES)]
+
+
+async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> None:
+    conditions = {
+        found[1]: plan[place + 1]
+        for place, line in enumerate(plan)
+        if (found := re.search(r"Index (?:Only )?Scan using (\w+)", line))
+    }
+    assert set(conditions) == {
+        "contacts_pkey",
+        "suppressions_pkey",
+        "delivery_events_20260614_pkey",
+        "greeted_2026_pkey",
+    }
+    for index, condition in conditions.items():
+        assert "Index Cond" in condition
+        assert "address" in condition if index == "suppressions_pkey" else "person_id" in condition
