@@ -8,6 +8,7 @@ import yaml
 
 from contracts import codec, dispatch, topology
 from contracts.envelope import BATCH_CONTENT_TYPE, Event
+from deploy.contracts.openapi import openapi_documents
 from deploy.contracts.samples import sample
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -21,6 +22,8 @@ def documents() -> dict[str, str]:
         texts[f"samples/{type_name}.json"] = _json(
             msgspec.json.decode(codec.encode([sample(type_name)]))
         )
+    for service, document in openapi_documents().items():
+        texts[f"openapi/{service}.json"] = _json(document)
     return texts
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft202012Validator, FormatChecker
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from contracts import codec, topology
 from deploy.contracts.__main__ import PUBLISHED, drift
@@ -72,3 +73,12 @@ def test_a_sample_is_written_as_it_is_read() -> None:
     for type_name in codec.TYPES:
         event = sample(type_name)
         assert codec.decode(type_name, codec.encode([event])) == [event]
+
+
+@pytest.mark.parametrize("service", ["user", "planner", "dispatcher"])
+def test_every_services_openapi_is_valid_and_says_who_may_call(service: str) -> None:
+    document = published(f"openapi/{service}.json")
+    OpenAPIV31SpecValidator(document).validate()
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            assert operation["security"], path

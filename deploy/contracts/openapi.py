@@ -1,0 +1,53 @@
+"""The OpenAPI description of every service, from its routes; nothing is connected."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from litestar import Litestar
+
+from contracts.kinds import KINDS
+from libs.clock import FrozenClock
+from libs.httpapi.auth import ApiKeys
+from libs.httpapi.docs import openapi_document
+from libs.runtime.health import Health
+from services.dispatcher.entrypoints.api import create_api as create_dispatcher_api
+from services.planner.entrypoints.api import create_api as create_planner_api
+from services.user.entrypoints.api import create_api as create_user_api
+from services.user.entrypoints.person_routes import Terms
+
+# Routes are described by their types; what they are handed at run time is never touched.
+_UNUSED = cast("Any", object())
+
+
+def openapi_documents() -> dict[str, dict[str, Any]]:
+    """Return the OpenAPI 3.1 document of each service, by the service's name."""
+    clock = FrozenClock(datetime(2026, 1, 1, tzinfo=UTC))
+    auth, health = ApiKeys([]), Health()
+    apps: dict[str, Litestar] = {
+        "user": create_user_api(
+            store=_UNUSED,
+            clock=clock,
+            terms=Terms(frozenset(KINDS), timedelta(days=30)),
+            import_batch_lines=1000,
+            auth=auth,
+            health=health,
+        ),
+        "planner": create_planner_api(
+            pool=_UNUSED, clock=clock, publisher=_UNUSED, kinds=KINDS, auth=auth, health=health
+        ),
+        "dispatcher": create_dispatcher_api(
+            pool=_UNUSED, clock=clock, publisher=_UNUSED, greetings=_UNUSED, auth=auth,
+            health=health,
+        ),
+    }  # fmt: skip
+    return {name: _in_order(openapi_document(app)) for name, app in apps.items()}
+
+
+def _in_order(document: dict[str, Any]) -> dict[str, Any]:
+    """Return ``document`` with paths and schemas sorted: routes are gathered in any order."""
+    components = document["components"]
+    schemas = dict(sorted(components["schemas"].items()))
+    return document | {
+        "paths": dict(sorted(document["paths"].items())),
+        "components": components | {"schemas": schemas},
+    }
