@@ -93,6 +93,7 @@ async def run_course(options: Options, env: Mapping[str, str], screen: Screen) -
         screen.note(f"every process is ready; the inbox's page is {scene.inbox_url}")
         rows = await _world_day(scene, system, must | may, read_clock(clock_spec))
         if options.keep:
+            _pronounce(scene, rows, must=must, may=may)
             await _keep(scene)
     return _pronounce(scene, rows, must=must, may=may)
 
