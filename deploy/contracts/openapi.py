@@ -44,10 +44,19 @@ def openapi_documents() -> dict[str, dict[str, Any]]:
 
 
 def _in_order(document: dict[str, Any]) -> dict[str, Any]:
-    """Return ``document`` with paths and schemas sorted: routes are gathered in any order."""
+    """Return ``document`` with what is gathered in any order sorted: paths, schemas, headers."""
     components = document["components"]
     schemas = dict(sorted(components["schemas"].items()))
-    return document | {
-        "paths": dict(sorted(document["paths"].items())),
-        "components": components | {"schemas": schemas},
+    paths = {path: _headers_in_order(item) for path, item in sorted(document["paths"].items())}
+    return document | {"paths": paths, "components": components | {"schemas": schemas}}
+
+
+def _headers_in_order(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_headers_in_order(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: dict(sorted(value.items())) if key == "headers" else _headers_in_order(value)
+        for key, value in node.items()
     }

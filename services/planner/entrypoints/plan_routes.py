@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Router, get
-from litestar.params import Parameter
+from litestar.params import FromPath, QueryParameter
 
 from libs.clock import Clock
 from libs.httpapi.app import Provided
@@ -62,8 +62,8 @@ class DayProgress(msgspec.Struct, frozen=True):
     instants: list[InstantProgress]
 
 
-FirstDay = Annotated[date, Parameter(query="from", description="First local day.")]
-LastDay = Annotated[date, Parameter(query="to", description="Last local day.")]
+FirstDay = Annotated[date, QueryParameter(name="from", description="First local day.")]
+LastDay = Annotated[date, QueryParameter(name="to", description="Last local day.")]
 
 
 @get("/v1/plans", guards=[require("plans:read")])
@@ -81,7 +81,7 @@ async def list_plans(first: FirstDay, last: LastDay, pool: Provided[Pool]) -> Pl
 
 
 @get("/v1/plans/{local_day:date}", guards=[require("plans:read")])
-async def get_plan(local_day: date, pool: Provided[Pool]) -> PlanDay:
+async def get_plan(local_day: FromPath[date], pool: Provided[Pool]) -> PlanDay:
     """Return a day's account: owed is the sum of all that became of it, by kind and reason."""
     account = await questions.read_day(pool, local_day)
     progress = account.progress
@@ -99,7 +99,7 @@ async def get_plan(local_day: date, pool: Provided[Pool]) -> PlanDay:
 
 @get("/v1/plans/{local_day:date}/progress", guards=[require("plans:read")])
 async def get_progress(
-    local_day: date, pool: Provided[Pool], clock: Provided[Clock]
+    local_day: FromPath[date], pool: Provided[Pool], clock: Provided[Clock]
 ) -> DayProgress:
     """Return how far each instant of a day has come: 09:00 as it sweeps around the world."""
     return DayProgress(local_day, clock.now(), await questions.read_progress(pool, local_day))
