@@ -132,8 +132,9 @@ async def _end_held(
 ) -> list[DeliveryEvent]:
     """End attempts whose period another one took in the same moment.
 
-    Where that is another release of the same occurrence its outcome will decide, so this one is
-    deferred: suppressing it could lose the greeting if the other one turns out to be deferred.
+    Only another occurrence that still holds it is a reason to suppress. Where it is another
+    release of the same one, its outcome will decide; where it has let go already, nobody was
+    greeted. Suppressing those could lose the greeting, so they are deferred.
     """
     held = [one for one in judged if one.verdict == "held"]
     if not held:
@@ -141,7 +142,7 @@ async def _end_held(
     holders = await delivery_events.list_holders(connection, [one.request for one in held])
     return [
         _deferred(one.request, courier.retry_at(now, attempts=one.attempts), now)
-        if holder == one.request.local_day
+        if holder in {None, one.request.local_day}
         else _suppressed(one.request, "already_greeted", now)
         for one, holder in zip(held, holders, strict=True)
     ]

@@ -31,6 +31,8 @@ from services.dispatcher.domain.delivery import (
     Deferred,
     DeliveryEvent,
     Result,
+    storable_answer,
+    storable_id,
 )
 
 logger = logging.getLogger(__name__)
@@ -100,11 +102,11 @@ def _outcome(courier: Courier, claim: Claim, result: Result, now: datetime) -> D
         provider=courier.provider.traits.name,
     )
     if isinstance(result, Accepted):
-        return replace(outcome, message_id=result.message_id, due_at=request.due_at)
+        return replace(outcome, message_id=storable_id(result.message_id), due_at=request.due_at)
     if isinstance(result, Deferred):
         retry_at = courier.retry_at(now, attempts=claim.attempts, pause_s=result.retry_after_s)
         outcome = replace(outcome, retry_at=retry_at)
-    return replace(outcome, reason=result.reason, answer=result.answer)
+    return replace(outcome, reason=result.reason, answer=storable_answer(result.answer))
 
 
 def _report(outcomes: Sequence[DeliveryEvent], recorded: Sequence[DeliveryEvent]) -> None:

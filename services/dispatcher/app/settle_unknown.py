@@ -53,9 +53,7 @@ async def settle_unknown(courier: Courier) -> int:
     """
     now = courier.clock.now()
     unsettled = await _list_unsettled(courier, now)
-    limit = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
-    found = await asyncio.gather(*(_settlement(courier, one, now, limit) for one in unsettled))
-    settlements = [settlement for settlement in found if settlement is not None]
+    settlements = await _settlements(courier, unsettled, now)
     if not settlements:
         return 0
     recorded = await repeating(
@@ -104,18 +102,32 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
         )
 
 
+async def _settlements(
+    courier: Courier, unsettled: Sequence[Unsettled], now: datetime
+) -> list[DeliveryEvent]:
+    """Ask about a few at a time, and no further once the provider answers none of them."""
+    settlements: list[DeliveryEvent] = []
+    for start in range(0, len(unsettled), _LOOKUPS_AT_ONCE):
+        some = unsettled[start : start + _LOOKUPS_AT_ONCE]
+        answers = await asyncio.gather(*(_settlement(courier, one, now) for one in some))
+        known = [answer for answer in answers if answer is not None]
+        settlements += known
+        if not known:
+            break
+    return settlements
+
+
 async def _settlement(
-    courier: Courier, unsettled: Unsettled, now: datetime, limit: asyncio.Semaphore
+    courier: Courier, unsettled: Unsettled, now: datetime
 ) -> DeliveryEvent | None:
     """Return what the provider or the kind's promise makes of it, None for "ask again later"."""
     if not unsettled.can_be_asked:
         return _deferred(courier, unsettled, now, reason="sent_again")
     occurrence = occurrence_key(unsettled.local_day, unsettled.person_id, unsettled.kind)
     try:
-        async with limit:
-            answer = await courier.provider.find(
-                occurrence=occurrence, message_id=courier.greetings.message_id(occurrence)
-            )
+        answer = await courier.provider.find(
+            occurrence=occurrence, message_id=courier.greetings.message_id(occurrence)
+        )
     except FindError as error:
         FAILED_LOOKUPS.add()
         logger.warning("lookup.failed", extra={"occurrence": occurrence, "cause": str(error)})

@@ -22,6 +22,9 @@ SUPPRESSED_REASONS = frozenset(
 CLAIM, OUTCOME, SETTLEMENT = 0, 1, 2
 """The steps of an attempt, as recorded."""
 
+_LONGEST_ID = 200
+_GREATEST_ANSWER = 99_999
+
 CALL_RESERVE_S = 0.5
 """Real seconds of a lease that no call may touch: the outcome is recorded in them."""
 
@@ -113,6 +116,16 @@ class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> tuple[date, UUID, str, int]:
         """What names the attempt."""
         return self.local_day, self.person_id, self.kind, self.release
+
+
+def storable_id(given: str) -> str:
+    """Return a provider's id of a mail as it can be kept: printable, not too long."""
+    return "".join(filter(str.isprintable, given))[:_LONGEST_ID]
+
+
+def storable_answer(given: int | None) -> int | None:
+    """Return a provider's numeric answer if it is a sensible one."""
+    return given if given is not None and abs(given) <= _GREATEST_ANSWER else None
 
 
 def is_trouble(results: Sequence[Result]) -> bool:

@@ -17,9 +17,10 @@ from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
 from services.dispatcher.app.project_contacts import project_contacts
 from services.dispatcher.domain.address import normal_address
-from services.dispatcher.domain.delivery import Deferred, Refused, Unknown
+from services.dispatcher.domain.delivery import Accepted, Deferred, Refused, Unknown
 from tests.support.deliveries import (
     NINE,
+    PERIOD,
     TODAY,
     FakeProvider,
     a_person,
@@ -29,6 +30,7 @@ from tests.support.deliveries import (
     steps,
     told,
 )
+from tests.support.town import until
 
 
 async def test_due_request_is_sent_and_announced(
@@ -270,6 +272,42 @@ async def test_releases_and_days_of_many_people_racing_send_one_mail_each(
     assert len(provider.mails) == len({mail.recipient for mail in provider.mails}) == 60
 
 
+@pytest.mark.parametrize(
+    ("holder_day", "ending"),
+    [
+        (date(2026, 6, 13), ("suppressed", "already_greeted")),
+        (TODAY, ("deferred", "in_flight")),
+    ],
+    ids=["another day", "another release"],
+)
+async def test_period_taken_in_the_same_moment_ends_the_attempt(
+    courier: Courier,
+    provider: FakeProvider,
+    pool: Pool,
+    ada: UserRegistered,
+    holder_day: date,
+    ending: tuple[str, str],
+) -> None:
+    async with pool.acquire() as other:
+        async with other.transaction():
+            await other.execute(
+                "INSERT INTO greeted VALUES ($1, $2, 'birthday', $3, 9)", PERIOD, ada.id, holder_day
+            )
+            claiming = asyncio.create_task(claim_requests(courier, [a_request(ada.id)]))
+            await until(lambda: _waits_for_a_lock(pool))
+        assert await claiming is None
+    assert (await steps(pool, ada.id))[-1][2:] == ending
+    assert provider.calls == 0
+
+
+async def test_provider_s_odd_ids_and_answers_can_be_stored(
+    courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
+) -> None:
+    provider.answer = lambda _: Accepted("a\x00b" + "c" * 999)
+    await deliver_requests(courier, [a_request(ada.id)])
+    assert (await published(pool))[0].data.message_id == "ab" + "c" * 198
+
+
 async def test_request_that_cannot_be_stored_is_refused_as_a_whole(
     courier: Courier, pool: Pool, ada: UserRegistered
 ) -> None:
@@ -277,3 +315,11 @@ async def test_request_that_cannot_be_stored_is_refused_as_a_whole(
     with pytest.raises(RefusedValuesError):
         await deliver_requests(courier, [a_request(ada.id), bad])
     assert await steps(pool, ada.id) == []
+
+
+async def _waits_for_a_lock(pool: Pool) -> bool | None:
+    waiting = await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return bool(waiting) or None
