@@ -29,7 +29,7 @@ async def plan_owed(
     tag = await connection.execute(
         SQL.plan_owed,
         [msgspec.structs.astuple(falling) for falling in falls],
-        _instants(instants),
+        instant_look_up(instants),
         sorted({falling.bucket for falling in falls}),
         after,
         upto,
@@ -65,7 +65,7 @@ def affected(tag: str) -> int:
     return int(tag.rpartition(" ")[2])
 
 
-def _instants(instants: Mapping[tuple[date, time], Mapping[str, datetime]]) -> str:
+def instant_look_up(instants: Mapping[tuple[date, time], Mapping[str, datetime]]) -> str:
     """Return the look-up that ``owed`` reads: Unix seconds by moment and zone."""
     seconds = {
         f"{day} {wall_time}": {zone: at.timestamp() for zone, at in by_zone.items()}

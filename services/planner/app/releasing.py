@@ -48,7 +48,8 @@ async def look_out(pool: Pool, *, now: datetime, in_flight_limit: int) -> Outloo
     window = await find_window(pool, now=now)
     if window is None:
         return None
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
         released = await releases.count_released(connection, window, upto=in_flight_limit)
         upcoming = await releases.list_next_releases(connection, window)
     return Outlook(window, in_flight_limit - released, upcoming)

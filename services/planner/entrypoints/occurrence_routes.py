@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get
+from litestar.params import FromPath
 
 from contracts.kinds import Kind
 from libs.clock import Clock
@@ -60,7 +61,7 @@ class OccurrencesView(msgspec.Struct, frozen=True):
 
 @get("/v1/users/{user_id:uuid}/occurrences", guards=[require("plans:read")])
 async def list_occurrences(
-    user_id: UUID,
+    user_id: FromPath[UUID],
     pool: Provided[Pool],
     clock: Provided[Clock],
     kinds: Provided[Mapping[str, Kind]],

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 from litestar import Router, get, post
+from litestar.params import FromPath
 
 from libs.broker import Publisher, PublishError
 from libs.httpapi.app import Provided
@@ -47,7 +48,7 @@ async def list_set_aside(
 
 @post("/v1/set-aside/{aside_id:uuid}/redrive", guards=[require("ops:redrive")], status_code=200)
 async def redrive_set_aside(
-    aside_id: UUID, pool: Provided[Pool], publisher: Provided[Publisher]
+    aside_id: FromPath[UUID], pool: Provided[Pool], publisher: Provided[Publisher]
 ) -> Redriven:
     """Send a waiting message back to its queue, after its cause was mended."""
     try:

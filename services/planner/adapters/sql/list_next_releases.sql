@@ -1,5 +1,6 @@
 -- When the next row of each open day from $1 to $2 is due, earliest first; days without
 -- are left out. Reads the head of each day's plan_release_idx.
+-- Needs read_by_index.
 SELECT days.local_day, next.release_at
 FROM days
 CROSS JOIN LATERAL (

@@ -1,5 +1,5 @@
--- Take up to $3 rows of the days $1 to $4 whose release was not answered in time, to ask again under
--- the same number; the next asking comes after twice as long, from $2 up to an hour of real time.
+-- Take up to $3 rows of the days $1 to $4 whose release was not answered in time, to ask again
+-- under the same number; the next asking comes after twice as long, from $2 up to an hour of real time.
 -- Rows another planner holds are skipped. Reads plan_ask_idx, then the rows by primary key.
 -- Needs read_by_index.
 WITH silent AS MATERIALIZED (

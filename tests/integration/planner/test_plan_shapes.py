@@ -1,0 +1,94 @@
+"""How the hot statements are planned: pruned and by index, whatever the statistics say."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+
+from contracts.kinds import KINDS
+from libs.postgres.types import Connection
+from services.planner.adapters.plan import instant_look_up, read_by_index
+from services.planner.adapters.sql import SQL
+from services.planner.domain.falling import fallings, zone_instants
+from tests.integration.planner.world import World
+from tests.support.recipients import day, person_id, utc
+
+TODAY = day("2026-06-14")
+NOW = utc("2026-06-14 07:00")
+
+
+async def explained(connection: Connection, statement: str, *arguments: Any) -> str:
+    """Return the statement's plan with these arguments, which the optimiser knows."""
+    await connection.execute("SET LOCAL plan_cache_mode = force_custom_plan")
+    rows = await connection.fetch(f"EXPLAIN {statement}", *arguments)
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.fixture(params=["never analysed", "analysed when empty", "full and analysed"])
+async def a_world(world: World, request: pytest.FixtureRequest) -> World:
+    """Return a world whose statistics are what they may be at nine o'clock."""
+    await world.open_days()
+    if request.param == "analysed when empty":
+        await world.pool.execute("ANALYZE plan_20260614")
+    await world.pool.execute(
+        "INSERT INTO plan (local_day, person_id, kind, due_at, release_at, expires_at,"
+        " person_version, zone, tzdata, period)"
+        " SELECT $1, gen_random_uuid(), 'birthday', $2, $2, $2, 1, 'UTC', '', $1"
+        " FROM generate_series(1, 20000)",
+        TODAY,
+        NOW,
+    )
+    if request.param == "full and analysed":
+        await world.pool.execute("ANALYZE plan_20260614")
+    return world
+
+
+async def test_the_release_reads_the_due_head_of_one_day(a_world: World) -> None:
+    async with a_world.pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
+        plan = await explained(connection, SQL.release_due, NOW, TODAY, 500, timedelta(seconds=120))
+    assert "Index Scan using plan_20260614_release_at_idx" in plan
+    assert "Index Scan using plan_20260614_pkey" in plan
+    assert "Index Scan using recipients_pkey" in plan
+    assert "Seq Scan" not in plan
+    assert "Sort" not in plan
+    assert "plan_20260613" not in plan
+
+
+async def test_an_acceptance_finds_its_rows_by_key(a_world: World) -> None:
+    arguments = ([TODAY], [person_id(1)], ["birthday"], [1], [NOW], ["<1@example.org>"])
+    async with a_world.pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
+        plan = await explained(connection, SQL.accept, *arguments)
+    assert "Index Scan using plan_20260614_pkey" in plan
+    assert "Seq Scan" not in plan
+    assert "plan_20260613" not in plan
+
+
+async def test_the_next_release_is_the_head_of_each_open_day(a_world: World) -> None:
+    window = (day("2026-06-12"), day("2026-06-15"))
+    async with a_world.pool.acquire() as connection, connection.transaction():
+        await read_by_index(connection)
+        plan = await explained(connection, SQL.list_next_releases, *window)
+    assert "plan_20260614_release_at_idx" in plan
+    assert "plan_20260616" not in plan
+
+
+async def test_planning_a_slice_reads_one_bucket_and_looks_instants_up(world: World) -> None:
+    falls = fallings(KINDS.values(), [TODAY])
+    arguments = (
+        [msgspec.structs.astuple(falling) for falling in falls],
+        instant_look_up(zone_instants(falls, ["Europe/Berlin"])),
+        [614],
+        person_id(1),
+        person_id(2),
+        None,
+        "",
+    )
+    async with world.pool.acquire() as connection, connection.transaction():
+        plan = await explained(connection, SQL.plan_owed, *arguments)
+    assert "celebrations_0614" in plan
+    assert "celebrations_0615" not in plan
+    assert "Function Scan on owed" not in plan
+    assert plan.count("Function Scan") == 1
