@@ -1,4 +1,4 @@
-"""How the claim is planned: by keys, also where every table was empty when it was planned."""
+"""How the claim is planned, by keys even where every table was empty then, and what is granted."""
 
 import re
 
@@ -47,3 +47,12 @@ async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> Non
     for index, condition in conditions.items():
         assert "Index Cond" in condition
         assert "address" in condition if index == "suppressions_pkey" else "person_id" in condition
+
+
+async def test_delivery_events_can_be_added_and_read_only(pool: Pool) -> None:
+    granted = await pool.fetch(
+        "SELECT privilege_type FROM information_schema.table_privileges"
+        " WHERE table_name = 'delivery_events' AND grantee = current_user"
+    )
+    assert {row[0] for row in granted} & {"UPDATE", "DELETE", "TRUNCATE"} == set()
+    assert {row[0] for row in granted} >= {"INSERT", "SELECT"}
