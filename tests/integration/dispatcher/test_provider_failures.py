@@ -11,6 +11,7 @@ import pytest
 from libs.clock import monotonic_s
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing
+from services.dispatcher.adapters.providers.smtp import SmtpProvider, read_smtp_url
 from services.dispatcher.domain.delivery import (
     Accepted,
     Deferred,
@@ -19,6 +20,8 @@ from services.dispatcher.domain.delivery import (
     Unknown,
 )
 from tests.integration.dispatcher.providers import (
+    SENDER,
+    TIMEOUT_S,
     Subject,
     a_mail,
     a_subject,
@@ -153,6 +156,24 @@ async def test_smtp_server_that_never_greets_is_certain() -> None:
         provider = smtp_provider(port)
         results = await provider.deliver([a_mail(), a_mail()], start_before_s=monotonic_s() + 60)
         assert results == [Deferred("unreachable")] * 2
+        await provider.close()
+
+
+@pytest.mark.parametrize(
+    ("start_tls", "result"),
+    [("never", Accepted), ("required", Deferred)],
+    ids=["openly, as asked", "not without TLS"],
+)
+async def test_smtp_credentials_travel_openly_only_where_asked(
+    start_tls: str, result: type, tmp_path: Path
+) -> None:
+    async with a_subject("smtp", tmp_path) as subject:
+        url = f"smtp://me:secret@127.0.0.1:{subject.inbox.smtp_port}?starttls={start_tls}"
+        provider = SmtpProvider(
+            read_smtp_url(url), sender=SENDER, timeout_s=TIMEOUT_S, lookup_delay_s=0.0
+        )
+        [answer] = await provider.deliver([a_mail()], start_before_s=monotonic_s() + 60)
+        assert isinstance(answer, result)
         await provider.close()
 
 
