@@ -11,10 +11,12 @@ from libs.broker import PublishError
 from services.planner.adapters import days
 from services.planner.app.opening import cut_next_day, open_days_ahead
 from services.planner.app.planning import note_planned_days, plan_next_slice
+from services.planner.app.upkeep import keep_partitions
 from services.planner.domain.decision import decide
 from services.planner.domain.recipient import Recipient
 from tests.integration.planner.world import World, keys_of
 from tests.support.recipients import a_recipient, changed, day, person_id, utc
+from tests.support.town import until
 
 TODAY = day("2026-06-14")
 ZONES = ("Europe/Berlin", "Asia/Tokyo", "America/New_York", "Pacific/Kiritimati", "Etc/GMT+12")
@@ -83,6 +85,57 @@ async def test_days_opened_while_people_arrive_lose_nobody(world: World) -> None
     await plan_to_the_end(world)
     assert len(await world.open_day_list()) == 7
     assert await world.planned() == await owed_on_open_days(world, people)
+
+
+async def someone_waits_for_days(world: World) -> None:
+    """Return when a transaction waits for the lock of openings and projections."""
+    waiting = (
+        "SELECT count(*) > 0 FROM pg_locks JOIN pg_database ON pg_database.oid = database"
+        " WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+    )
+
+    async def look() -> bool | None:
+        return await world.pool.fetchval(waiting) or None
+
+    await until(look, timeout_s=10)
+
+
+async def test_a_projection_waits_for_an_opening_and_sees_its_day(world: World) -> None:
+    person = a_recipient(birthday="1990-06-14")
+    await keep_partitions(world.pool, now=world.clock.now())
+    async with world.pool.acquire() as connection:
+        async with connection.transaction():
+            await days.lock_days(connection)
+            await days.open_days(connection, [TODAY], now=world.clock.now())
+            projecting = asyncio.create_task(world.project(person))
+            await someone_waits_for_days(world)
+        await projecting
+    assert await world.state(person, TODAY) == ("waiting", None)
+
+
+async def test_an_opening_waits_for_projections_that_cannot_see_its_day(world: World) -> None:
+    person = a_recipient(birthday="1990-06-14")
+    await world.project(person)
+    async with world.pool.acquire() as connection:
+        async with connection.transaction():
+            await days.lock_days_shared(connection)
+            planning = asyncio.create_task(world.plan())
+            await someone_waits_for_days(world)
+            await connection.execute("UPDATE celebrations SET zone = 'Asia/Tokyo'")
+        await planning
+    assert (await world.row(person, TODAY))["zone"] == "Asia/Tokyo"
+
+
+async def test_a_slice_leaves_a_row_that_is_made_from_a_newer_person(world: World) -> None:
+    """The slice read the person before it moved, the projection wrote its row before the slice."""
+    person = a_recipient(birthday="1990-06-14")
+    await world.project(person)
+    await world.open_days()
+    await world.project(changed(person, zone="America/New_York"))
+    await world.pool.execute("UPDATE celebrations SET zone = 'Europe/Berlin', person_version = 1")
+    await world.plan_open_days()
+    row = await world.row(person, TODAY)
+    assert (row["zone"], row["person_version"]) == ("America/New_York", 2)
 
 
 async def test_people_who_change_while_days_are_planned_end_as_they_are_now(world: World) -> None:
