@@ -51,7 +51,7 @@ contracts: venv ## Write contracts/published from the code
 	@$(BIN)/python -m deploy.contracts
 
 bench: venv ## Measure releases, mails and events per second; raw results to a file
-	@$(NATIVE) --folder .local/bench with -- $(BIN)/python -m tests.bench $(ARGS)
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench $(ARGS)
 
 lock: venv ## Resolve requirements/*.in anew into hash-pinned locks
 	@$(BIN)/python -m deploy.native.lock
