@@ -25,7 +25,8 @@ class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     in_flight_limit: Annotated[int, Positive] = 20_000  # releases without an answer, at most
     reconcile_after_s: Annotated[float, Positive] = 120.0  # real time until a release is repeated
     reconcile_batch_size: Annotated[int, Positive] = 500  # releases repeated in one transaction
-    prefetch: Annotated[int, Positive] = 4  # messages in hand at a time, per queue
+    project_prefetch: Annotated[int, Positive] = 2  # messages about people in hand at a time
+    outcomes_prefetch: Annotated[int, Positive] = 4  # messages with answers in hand at a time
     retention_days: Annotated[int, Positive] = 400  # days of the plan that are kept
     pool_size: Annotated[int, Positive] = 8  # database connections of one process
     drain_timeout_s: Annotated[float, Positive] = 30.0  # what is under way is cut off after this

@@ -23,7 +23,7 @@ from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
 from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
-from services.planner.entrypoints.batches import dead_letter_handler
+from services.planner.entrypoints.batches import DEAD, dead_letter_handler
 from services.planner.entrypoints.consumers import (
     Consumers,
     Subscription,
@@ -35,6 +35,8 @@ from services.planner.settings import PlannerSettings
 
 logger = logging.getLogger(__name__)
 
+ERROR_PAUSE_MAX_S = 5.0
+"""Releases go on this soon after the broker is back."""
 NAME = "planner"
 ROLES = ("api", "project", "plan", "release", "outcomes", "reconcile", "upkeep")
 MIGRATIONS = ("services.planner.migrations",)
@@ -118,7 +120,10 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
             ask_after=ask_after,
         )
         lanes = range(1, settings.release_lanes + 1)
-        loops += [Loop(f"release-{lane}", releasing.step) for lane in lanes]
+        loops += [
+            Loop(f"release-{lane}", releasing.step, error_pause_max_s=ERROR_PAUSE_MAX_S)
+            for lane in lanes
+        ]
     if "reconcile" in roles:
         reconciling = Reconciling(
             pool,
@@ -135,19 +140,20 @@ def _subscriptions(
     settings: PlannerSettings, roles: frozenset[str], resources: Resources
 ) -> list[Subscription]:
     pool, clock = resources.pool, resources.clock
-    work = {
-        "project": (topology.PLANNER_USERS, people_handler),
-        "outcomes": (topology.PLANNER_OUTCOMES, outcome_handler),
-    }
-    subscriptions: list[Subscription] = []
-    for role, (queue, handler) in work.items():
-        if role in roles:
-            dead = topology.dead_queue(queue.name).name
-            subscriptions += [
-                Subscription(queue.name, handler(pool, clock, KINDS), settings.prefetch),
-                Subscription(dead, dead_letter_handler(pool), prefetch=1),
-            ]
-    return subscriptions
+    people = Subscription(
+        topology.PLANNER_USERS.name,
+        people_handler(pool, clock, KINDS),
+        settings.project_prefetch,
+    )
+    answers = Subscription(
+        topology.PLANNER_OUTCOMES.name,
+        outcome_handler(pool, clock, KINDS),
+        settings.outcomes_prefetch,
+    )
+    work = {"project": people, "outcomes": answers}
+    taken = [subscription for role, subscription in work.items() if role in roles]
+    dead = [Subscription(f"{one.queue}{DEAD}", dead_letter_handler(pool), 1) for one in taken]
+    return taken + dead
 
 
 def _health(resources: Resources, loops: list[Loop]) -> Health:

@@ -27,6 +27,14 @@ async def list_recipients(connection: Connection, people: Sequence[UUID]) -> dic
     return _by_id(await connection.fetch(SQL.list_recipients, people))
 
 
+async def lock_next_recipients(
+    connection: Connection, *, after: UUID | None, limit: int
+) -> list[Recipient]:
+    """Return the next people after ``after`` in order and hold them."""
+    rows = await connection.fetch(SQL.lock_next_recipients, after, limit)
+    return [_recipient(row) for row in rows]
+
+
 async def insert_recipients(connection: Connection, recipients: Sequence[Recipient]) -> set[UUID]:
     """Insert people nobody knew; whoever is not returned was inserted by someone else meanwhile.
 

@@ -1,14 +1,15 @@
-"""Plans the open days slice by slice, for as long as there is a slice left."""
+"""Plans the open days: slice by slice for who is there, at once for who is new."""
 
 import logging
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
 
 from contracts.kinds import Kind
 from libs.localtime import zone_names
-from libs.postgres.types import Pool
+from libs.postgres.types import Connection, Pool
 from services.planner.adapters import days
 from services.planner.adapters.plan import plan_owed
+from services.planner.domain.celebration import Celebration
 from services.planner.domain.falling import fallings, zone_instants
 from services.planner.domain.horizon import urgent_from
 
@@ -46,3 +47,25 @@ async def note_planned_days(pool: Pool, *, now: datetime) -> None:
         planned = await days.mark_planned(connection, now=now)
     for day in planned:
         logger.info("day.planned", extra={"local_day": day})
+
+
+async def plan_celebrations(
+    connection: Connection,
+    filed: Sequence[Celebration],
+    kinds: Iterable[Kind],
+    *,
+    open_days: Sequence[date],
+) -> None:
+    """Plan, in the caller's transaction, what ``filed`` celebrations make owed on ``open_days``."""
+    falls = fallings(kinds, open_days)
+    near = {(falling.bucket, falling.kind) for falling in falls}
+    candidates = [one for one in filed if (one.bucket, one.kind) in near]
+    if candidates:
+        buckets = {one.bucket for one in candidates}
+        falls = [falling for falling in falls if falling.bucket in buckets]
+        await plan_owed(
+            connection,
+            falls,
+            zone_instants(falls, sorted({one.zone for one in candidates})),
+            among=sorted({one.person_id for one in candidates}),
+        )

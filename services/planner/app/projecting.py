@@ -10,14 +10,14 @@ from contracts.kinds import Kind
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters.celebrations import file_celebrations, remove_celebrations
 from services.planner.adapters.days import list_open_days, lock_days_shared
-from services.planner.adapters.plan import change_plan, lock_unanswered, plan_owed, read_by_index
+from services.planner.adapters.plan import change_plan, lock_unanswered, read_by_index
 from services.planner.adapters.recipients import (
     insert_recipients,
     lock_recipients,
     update_recipients,
 )
+from services.planner.app.planning import plan_celebrations
 from services.planner.domain.celebration import Celebration, celebrations_of
-from services.planner.domain.falling import fallings, zone_instants
 from services.planner.domain.planned import reschedule
 from services.planner.domain.recipient import Recipient
 
@@ -49,7 +49,7 @@ async def project_people(
             renewals = await _take_in(connection, wave)
             filed = await _file(connection, renewals, kinds)
             await _move_planned(connection, renewals, kinds, open_days=open_days, now=now)
-            await _plan(connection, filed, kinds, open_days=open_days)
+            await plan_celebrations(connection, filed, kinds.values(), open_days=open_days)
             news += len(renewals)
     return news
 
@@ -128,25 +128,3 @@ async def _move_planned(
 def _is_rescheduled(renewal: Renewal) -> bool:
     former = renewal.former
     return former is not None and former.schedule_version < renewal.current.schedule_version
-
-
-async def _plan(
-    connection: Connection,
-    filed: Sequence[Celebration],
-    kinds: Mapping[str, Kind],
-    *,
-    open_days: Sequence[date],
-) -> None:
-    """Plan what the celebrations in ``filed`` make owed on the open days."""
-    falls = fallings(kinds.values(), open_days)
-    near = {(falling.bucket, falling.kind) for falling in falls}
-    candidates = [one for one in filed if (one.bucket, one.kind) in near]
-    if candidates:
-        buckets = {one.bucket for one in candidates}
-        falls = [falling for falling in falls if falling.bucket in buckets]
-        await plan_owed(
-            connection,
-            falls,
-            zone_instants(falls, sorted({one.zone for one in candidates})),
-            among=sorted({one.person_id for one in candidates}),
-        )

@@ -12,6 +12,7 @@ from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.planner.adapters import metrics
 from services.planner.adapters.releases import NextRelease, Taken
+from services.planner.app.filing import file_next_people, note_new_kinds
 from services.planner.app.opening import cut_next_day, measure_horizon, open_days_ahead
 from services.planner.app.planning import note_planned_days, plan_next_slice
 from services.planner.app.releasing import ask_again, find_window, look_out, release_due
@@ -27,13 +28,14 @@ _HELD_BY_OTHERS_S = 0.05
 _NO_ROOM_S = 0.1
 _PLAN_EVERY_S = 10.0
 _PLAN_EVERY = timedelta(minutes=10)
+_PEOPLE_FILED_AT_ONCE = 1000
 _ASK_EVERY_S = 5.0
 _KEEP_EVERY_S = 600.0
 _KEEP_EVERY = timedelta(hours=6)
 
 
 class Planning(msgspec.Struct, frozen=True):
-    """Opens days ahead of the calendar and plans them, one slice a step."""
+    """Opens days ahead of the calendar and plans them, one slice a step; files new kinds."""
 
     pool: Pool
     clock: Clock
@@ -53,6 +55,9 @@ class Planning(msgspec.Struct, frozen=True):
             metrics.PLANNED.add(rows)
             return _AT_ONCE_S
         await note_planned_days(self.pool, now=now)
+        await note_new_kinds(self.pool, self.kinds)
+        if await file_next_people(self.pool, self.kinds, now=now, limit=_PEOPLE_FILED_AT_ONCE):
+            return _AT_ONCE_S
         horizon = await measure_horizon(self.pool, kinds, now=now)
         metrics.HORIZON_HOURS.set(horizon.ahead / timedelta(hours=1))
         metrics.OPEN_DAYS.set(horizon.open_days)

@@ -14,7 +14,7 @@ from tests.support.recipients import utc
 
 MIGRATIONS = "services.planner.migrations"
 START = utc("2026-06-13 12:00")
-TABLES = ("plan", "slices", "days", "celebrations", "recipients", "set_aside")
+TABLES = ("plan", "slices", "days", "celebrations", "recipients", "set_aside", "kinds")
 
 
 @pytest.fixture(scope="session")
