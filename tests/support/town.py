@@ -209,8 +209,12 @@ async def a_town(
     folder: Path,
     *,
     inbox_options: tuple[str, ...] = (),
+    is_quick: bool = True,
 ) -> AsyncIterator[Town]:
-    """Yield a system with its servers and inbox up and no service started yet."""
+    """Yield a system with its servers and inbox up and no service started yet.
+
+    ``is_quick`` shortens the waits after a failure; otherwise every setting has its default.
+    """
     smtp_port, http_port = free_port(), free_port()
     inbox_url = f"http://127.0.0.1:{http_port}"
     async with contextlib.AsyncExitStack() as stack:
@@ -226,6 +230,7 @@ async def a_town(
         }
         vhost = await stack.enter_async_context(fresh_vhost(amqp_url, amqp_api))
         env = _environment(databases, vhost, _keys_file(folder))
+        env |= QUICK if is_quick else {}
         env |= {
             "DISPATCHER_PROVIDER": "smtp",
             "DISPATCHER_PROVIDER_URL": (
@@ -251,4 +256,4 @@ def _environment(databases: Mapping[str, str], vhost: str, keys: Path) -> dict[s
             f"{prefix}_HTTP_HOST": "127.0.0.1",
             f"{prefix}_API_KEYS_FILE": str(keys),
         }
-    return env | QUICK
+    return env
