@@ -103,10 +103,16 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
     ask_after = timedelta(seconds=settings.reconcile_after_s)
     loops: list[Loop] = []
     if "upkeep" in roles:
-        upkeep = Upkeep(pool, clock, KINDS, settings.retention_days)
+        upkeep = Upkeep(pool, clock, KINDS, retention_days=settings.retention_days)
         loops.append(Loop("upkeep", upkeep.step))
     if "plan" in roles:
-        planning = Planning(pool, clock, KINDS, settings.horizon_days, settings.slice_size)
+        planning = Planning(
+            pool,
+            clock,
+            KINDS,
+            horizon_days=settings.horizon_days,
+            slice_size=settings.slice_size,
+        )
         loops.append(Loop("plan", planning.step))
     if "release" in roles:
         releasing = Releasing(

@@ -33,8 +33,8 @@ async def record_outcomes(
     pool: Pool,
     type_name: str,
     answers: Sequence[Delivery],
-    kinds: Mapping[str, Kind],
     *,
+    kinds: Mapping[str, Kind],
     now: datetime,
     rate: float,
 ) -> int:

@@ -14,6 +14,7 @@ from services.planner.adapters.days import Progress
 from services.planner.adapters.recipients import list_recipients
 from services.planner.domain.account import Entry
 from services.planner.domain.decision import Decision, next_decision
+from services.planner.domain.explanation import decide_in
 from services.planner.domain.recipient import Recipient
 
 HISTORY_DAYS = 400
@@ -33,6 +34,14 @@ class Occasions(msgspec.Struct, frozen=True):
     recipient: Recipient
     planned: list[Occurrence]
     upcoming: list[Decision]
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A person, the decision about one day, and the plan's row for it, if there is one."""
+
+    recipient: Recipient
+    decision: Decision
+    planned: Occurrence | None
 
 
 async def read_day(pool: Pool, local_day: date) -> DayAccount:
@@ -80,3 +89,24 @@ async def read_occasions(
         planned,
         [one for one in upcoming if one and (one.local_day, one.kind) not in there],
     )
+
+
+async def explain(pool: Pool, person_id: UUID, kind: Kind, *, year: int) -> Explanation | None:
+    """Return why the person is greeted for ``kind`` in ``year``, or is not.
+
+    Asks the rule that plans. None: nobody bears ``person_id``, or it has not reached the planner.
+    """
+    async with pool.acquire() as connection:
+        recipient = (await list_recipients(connection, [person_id])).get(person_id)
+        if recipient is None:
+            return None
+        decision = decide_in(recipient, kind, year)
+        rows = await accounts.list_occurrences(
+            connection,
+            person_id,
+            first=decision.local_day,
+            last=decision.local_day,
+            limit=MAX_OCCURRENCES,
+        )
+    planned = next((row for row in rows if row.kind == kind.name), None)
+    return Explanation(recipient, decision, planned)

@@ -58,9 +58,9 @@ async def look_out(pool: Pool, *, now: datetime, in_flight_limit: int) -> Outloo
 async def release_due(
     pool: Pool,
     publisher: Publisher,
-    kinds: Mapping[str, Kind],
     local_day: date,
     *,
+    kinds: Mapping[str, Kind],
     now: datetime,
     limit: int,
     ask_after: timedelta,

@@ -11,12 +11,22 @@ from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
-from services.planner.entrypoints import occurrence_routes, plan_routes, set_aside_routes
+from services.planner.entrypoints import (
+    explain_routes,
+    occurrence_routes,
+    plan_routes,
+    set_aside_routes,
+)
 
 TITLE = "Jubilee planner"
 VERSION = "1.0.0"
 
-ROUTES = (plan_routes.ROUTES, occurrence_routes.ROUTES, set_aside_routes.ROUTES)
+ROUTES = (
+    plan_routes.ROUTES,
+    occurrence_routes.ROUTES,
+    explain_routes.ROUTES,
+    set_aside_routes.ROUTES,
+)
 
 
 def create_api(

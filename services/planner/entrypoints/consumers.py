@@ -102,7 +102,7 @@ def outcome_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Hand
                 pool,
                 type_name,
                 [event.data for event in events],
-                kinds,
+                kinds=kinds,
                 now=clock.now(),
                 rate=clock.rate,
             )

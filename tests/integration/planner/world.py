@@ -80,8 +80,8 @@ class World:
         return await release_due(
             self.pool,
             self.publisher,
-            self.kinds,
             local_day,
+            kinds=self.kinds,
             now=self.clock.now(),
             limit=limit,
             ask_after=ASK_AFTER,
@@ -95,7 +95,9 @@ class World:
     async def answer(self, type_name: str, *answers: Delivery, rate: float = 1.0) -> int:
         """Record answers of one type."""
         now = self.clock.now()
-        return await record_outcomes(self.pool, type_name, answers, self.kinds, now=now, rate=rate)
+        return await record_outcomes(
+            self.pool, type_name, answers, kinds=self.kinds, now=now, rate=rate
+        )
 
     async def accept(self, request: DispatchRequested, **given: Any) -> int:
         """Answer that the mail was taken."""
