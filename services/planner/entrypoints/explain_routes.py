@@ -43,7 +43,7 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
 
     ``rules`` are in the order they were asked, up to the first that refused: ``reason`` is its
     word, ``change`` the smallest change that would make it yes. ``state`` is what the plan holds
-    for that day, None where it holds nothing. The instants are None where person or date is missing.
+    for that day, None where it holds nothing. Without person or date there are no instants.
     """
 
     person_id: UUID
@@ -66,6 +66,7 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
 async def explain(
     user_id: FromPath[UUID],
     kind_name: KindName,
+    *,
     pool: Provided[Pool],
     clock: Provided[Clock],
     kinds: Provided[Mapping[str, Kind]],
