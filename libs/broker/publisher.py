@@ -1,14 +1,18 @@
 """Publishes with confirms: returning means that the broker keeps the message in a queue."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
+import msgspec
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel, AbstractRobustConnection
 from aio_pika.exceptions import AMQPError
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 CONFIRM_TIMEOUT_S = 5.0
+_CLOSE_TIMEOUT_S = 1.0
 
 LOST = (AMQPError, OSError, RuntimeError, TimeoutError)
 """What a connection, a channel or the broker's refusal looks like from here."""
@@ -48,6 +52,14 @@ class Publisher(Protocol):
         ...
 
 
+class _Lane(msgspec.Struct):
+    """A channel, how many publishes wait on it, and whether it takes new ones."""
+
+    channel: AbstractChannel
+    waiting: int = 0
+    is_retired: bool = False
+
+
 class ConfirmingPublisher:
     """A publisher on a connection of its own.
 
@@ -57,7 +69,7 @@ class ConfirmingPublisher:
 
     def __init__(self, connection: AbstractRobustConnection) -> None:
         self._connection = connection
-        self._channel: AbstractChannel | None = None
+        self._lane: _Lane | None = None
         self._opening = asyncio.Lock()
 
     async def publish(
@@ -82,10 +94,8 @@ class ConfirmingPublisher:
             message_id=message_id,
             type=type_name or routing_key,
         )
-        channel: AbstractChannel | None = None
         try:
-            async with asyncio.timeout(CONFIRM_TIMEOUT_S):
-                channel = await self._open_channel()
+            async with asyncio.timeout(CONFIRM_TIMEOUT_S), self._on_a_channel() as channel:
                 target = (
                     await channel.get_exchange(exchange, ensure=False)
                     if exchange
@@ -93,29 +103,51 @@ class ConfirmingPublisher:
                 )
                 await target.publish(message, routing_key, mandatory=True)
         except asyncio.CancelledError:
-            await self._forget(channel)
             if _is_ours():
                 raise
             # aiormq cancels pending publishes when a heartbeat fails; that is no wish of ours.
             raise PublishError(routing_key, "connection lost") from None
         except LOST as error:
-            # Whatever it was, nobody confirmed. A channel opened while the leader of a queue was
-            # dying refuses everything for ever, so the next publish gets a fresh one.
-            await self._forget(channel)
             raise PublishError(routing_key, type(error).__name__) from error
 
-    async def _open_channel(self) -> AbstractChannel:
+    @asynccontextmanager
+    async def _on_a_channel(self) -> AsyncIterator[AbstractChannel]:
+        """Yield the channel in use; after a failure it takes nothing new.
+
+        Whatever it was, nobody confirmed. A channel opened while the leader of a queue was dying
+        refuses everything for ever, so the next publish gets a fresh one.
+        """
+        lane = await self._take_lane()
+        try:
+            yield lane.channel
+        except BaseException:
+            lane.is_retired = True
+            raise
+        finally:
+            lane.waiting -= 1
+            if lane.is_retired and lane.waiting == 0:
+                await _close(lane.channel)
+
+    async def _take_lane(self) -> _Lane:
         async with self._opening:
-            if self._channel is None or self._channel.is_closed:
-                self._channel = await self._connection.channel(
+            lane = self._lane
+            if lane is None or lane.is_retired or lane.channel.is_closed:
+                channel = await self._connection.channel(
                     publisher_confirms=True, on_return_raises=True
                 )
-            return self._channel
+                lane = self._lane = _Lane(channel)
+            lane.waiting += 1
+            return lane
 
-    async def _forget(self, channel: AbstractChannel | None) -> None:
-        """Take a new channel for the next publish; what is under way on this one goes on."""
-        if self._channel is channel:
-            self._channel = None
+
+async def _close(channel: AbstractChannel) -> None:
+    """Close a channel nobody waits on: left open, each would count until the broker refuses more.
+
+    Not before, because what was under way on it beside the failure may still be confirmed.
+    """
+    with suppress(*LOST):
+        async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            await channel.close()
 
 
 def _is_ours() -> bool:

@@ -9,6 +9,7 @@ import pytest
 from contracts import topology
 from libs.broker import Delivery, PublishError, Reject
 from libs.broker.connection import Broker, open_broker
+from libs.broker.publisher import ConfirmingPublisher
 from tests.support.vhosts import fresh_vhost
 
 KEY = "user.changed.v1"
@@ -57,6 +58,33 @@ async def test_an_unroutable_message_is_an_error(broker: Broker) -> None:
     with pytest.raises(PublishError):
         await publish(broker, b"[]", key="nobody.listens.v1")
     await publish(broker, b"[]")
+
+
+async def test_refused_messages_leave_no_channels_open(amqp_url: str, amqp_api: str) -> None:
+    async with fresh_vhost(amqp_url, amqp_api) as url:
+        connection = await aio_pika.connect_robust(url)
+        async with connection:
+            publisher = ConfirmingPublisher(connection)
+            for _ in range(5):
+                with pytest.raises(PublishError):
+                    await publisher.publish("", "no.such.queue", b"[]", items=1, message_id="m")
+            transport = connection.transport
+            assert transport is not None
+            assert len(transport.connection.channels) == 0
+
+
+async def test_a_refused_message_does_not_keep_its_neighbours_from_being_confirmed(
+    broker: Broker,
+) -> None:
+    send = broker.publisher.publish
+    results = await asyncio.gather(
+        *(
+            send(topology.EVENTS, key, b"[]", items=1, message_id=f"m{place}")
+            for place, key in enumerate(["nobody.listens.v1", KEY] * 20)
+        ),
+        return_exceptions=True,
+    )
+    assert [isinstance(result, PublishError) for result in results] == [True, False] * 20
 
 
 async def test_a_missing_exchange_is_an_error_and_the_next_publish_works(broker: Broker) -> None:
