@@ -76,7 +76,8 @@ class Broker:
     async def consume(self, queue: str, handler: Handler, *, prefetch: int = 4) -> None:
         """Hand messages of ``queue`` to ``handler``, at most ``prefetch`` at a time, until drained.
 
-        A lost connection is made again and consuming goes on.
+        A lost connection is made again and consuming goes on. What was in hand is finished, and
+        delivered again beside that.
         """
         subscriber = self._consuming.subscriber(
             RabbitQueue(queue, declare=False),
@@ -87,11 +88,12 @@ class Broker:
         )
 
         async def take(message: RabbitMessage) -> None:
-            task = asyncio.current_task()
-            if task is not None:
-                self._in_hand.add(task)
-                task.add_done_callback(self._in_hand.discard)
-            await _deal_with(message, queue, handler)
+            # aiormq cancels the callers of consumers when their channel dies. What was begun is
+            # finished all the same: cut off in a call to a provider it would end as unknown.
+            task = asyncio.create_task(_deal_with(message, queue, handler))
+            self._in_hand.add(task)
+            task.add_done_callback(self._in_hand.discard)
+            await asyncio.shield(task)
 
         subscriber(take)
         self._subscribers.append(subscriber)

@@ -10,18 +10,22 @@ from contracts import topology
 from libs.broker import Delivery, PublishError, Reject
 from libs.broker.connection import Broker, open_broker
 from libs.broker.publisher import ConfirmingPublisher
-from tests.support.vhosts import fresh_vhost
+from tests.support.town import until
+from tests.support.vhosts import cut_consumers, fresh_vhost
 
 KEY = "user.changed.v1"
 WORK = topology.PLANNER_USERS.name
 
 
 @pytest.fixture
-async def broker(amqp_url: str, amqp_api: str) -> AsyncIterator[Broker]:
-    async with (
-        fresh_vhost(amqp_url, amqp_api) as url,
-        open_broker(url, name="test") as opened,
-    ):
+async def vhost_url(amqp_url: str, amqp_api: str) -> AsyncIterator[str]:
+    async with fresh_vhost(amqp_url, amqp_api) as url:
+        yield url
+
+
+@pytest.fixture
+async def broker(vhost_url: str) -> AsyncIterator[Broker]:
+    async with open_broker(vhost_url, name="test") as opened:
         await opened.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
         yield opened
 
@@ -60,17 +64,15 @@ async def test_an_unroutable_message_is_an_error(broker: Broker) -> None:
     await publish(broker, b"[]")
 
 
-async def test_refused_messages_leave_no_channels_open(amqp_url: str, amqp_api: str) -> None:
-    async with fresh_vhost(amqp_url, amqp_api) as url:
-        connection = await aio_pika.connect_robust(url)
-        async with connection:
-            publisher = ConfirmingPublisher(connection)
-            for _ in range(5):
-                with pytest.raises(PublishError):
-                    await publisher.publish("", "no.such.queue", b"[]", items=1, message_id="m")
-            transport = connection.transport
-            assert transport is not None
-            assert len(transport.connection.channels) == 0
+async def test_refused_messages_leave_no_channels_open(vhost_url: str) -> None:
+    async with await aio_pika.connect_robust(vhost_url) as connection:
+        publisher = ConfirmingPublisher(connection)
+        for _ in range(5):
+            with pytest.raises(PublishError):
+                await publisher.publish("", "no.such.queue", b"[]", items=1, message_id="m")
+        transport = connection.transport
+        assert transport is not None
+        assert len(transport.connection.channels) == 0
 
 
 async def test_a_refused_message_does_not_keep_its_neighbours_from_being_confirmed(
@@ -104,6 +106,27 @@ async def test_ec_q_019_a_message_whose_handler_fails_comes_back(broker: Broker)
     await broker.consume(WORK, fail_once)
     await publish(broker, b"[]")
     assert [(await inbox.next()).is_redelivered for _ in range(2)] == [False, True]
+
+
+async def test_what_is_in_hand_is_finished_when_the_connection_is_cut(
+    broker: Broker, vhost_url: str, amqp_api: str
+) -> None:
+    inbox, release, finished = Inbox(), asyncio.Event(), asyncio.Event()
+
+    async def slow(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        if not delivery.is_redelivered:
+            await release.wait()
+            finished.set()
+
+    await broker.consume(WORK, slow)
+    await publish(broker, b"[]")
+    await inbox.next()
+    await until(lambda: cut_consumers(amqp_api, vhost_url))
+    assert (await inbox.next()).is_redelivered
+    release.set()
+    async with asyncio.timeout(5):
+        await finished.wait()
 
 
 async def test_ec_q_021_a_rejected_message_waits_in_the_dead_letter_queue(broker: Broker) -> None:
