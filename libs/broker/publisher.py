@@ -118,12 +118,12 @@ class ConfirmingPublisher:
         refuses everything for ever, so the next publish gets a fresh one.
         """
         lane = await self._take_lane()
+        is_confirmed = False
         try:
             yield lane.channel
-        except BaseException:
-            lane.is_retired = True
-            raise
+            is_confirmed = True
         finally:
+            lane.is_retired |= not is_confirmed
             lane.waiting -= 1
             if lane.is_retired and lane.waiting == 0:
                 await _close(lane.channel)
