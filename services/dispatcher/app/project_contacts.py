@@ -9,9 +9,8 @@ from libs.postgres.types import Pool
 from libs.resilience import repeating
 from services.dispatcher.adapters import contacts
 from services.dispatcher.adapters.metrics import CONTACTS_PROJECTED
+from services.dispatcher.app.take_batch import HELD_S
 from services.dispatcher.domain.contact import Contact, contact_from
-
-REPEATED_WITHIN_S = 10.0
 
 
 async def project_contacts(pool: Pool, events: Sequence[Event[Any]]) -> None:
@@ -22,7 +21,7 @@ async def project_contacts(pool: Pool, events: Sequence[Event[Any]]) -> None:
     """
     newest = _newest([contact_from(event.type, event.data) for event in events])
     if newest:
-        await repeating(lambda: _write(pool, newest), within_s=REPEATED_WITHIN_S)
+        await repeating(lambda: _write(pool, newest), within_s=HELD_S)
     CONTACTS_PROJECTED.add(len(events))
 
 

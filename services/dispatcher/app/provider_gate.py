@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from libs.clock import monotonic_s
+from libs.resilience import repeating
 from services.dispatcher.adapters import pauses
 from services.dispatcher.adapters.metrics import BREAKER_IS_OPEN, PROVIDER_PAUSE_SECONDS
 from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.take_batch import HELD_S
 from services.dispatcher.domain.delivery import Result, longest_pause_s
 
 logger = logging.getLogger(__name__)
@@ -55,7 +57,11 @@ async def _closed_for_s(courier: Courier) -> float:
     BREAKER_IS_OPEN.set(is_open, provider=name)
     if is_open:
         return _LOOK_AGAIN_S
-    async with courier.pool.acquire() as connection:
-        left_s = await pauses.read_pause_left_s(connection, name)
+    left_s = await repeating(lambda: _pause_left_s(courier, name), within_s=HELD_S)
     PROVIDER_PAUSE_SECONDS.set(left_s, provider=name)
     return left_s
+
+
+async def _pause_left_s(courier: Courier, name: str) -> float:
+    async with courier.pool.acquire() as connection:
+        return await pauses.read_pause_left_s(connection, name)

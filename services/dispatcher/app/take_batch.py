@@ -11,6 +11,10 @@ from services.dispatcher.adapters.refusals import RefusedValuesError
 
 logger = logging.getLogger(__name__)
 
+HELD_S = 600.0
+"""A message in hand waits this long for a database that is away: each time it went back to the
+broker would count against its delivery limit. Well within the broker's own patience."""
+
 Deal = Callable[[Sequence[Event[Any]]], Awaitable[None]]
 """Deals with events of one type; must be safe to repeat."""
 PutAside = Callable[[bytes, str], Awaitable[None]]

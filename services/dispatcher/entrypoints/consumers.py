@@ -9,7 +9,7 @@ import msgspec
 
 from contracts.envelope import Event
 from libs.broker import Delivery, Handler
-from libs.clock import Clock
+from libs.clock import Clock, monotonic_s
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.dispatcher.app.courier import Courier
@@ -68,23 +68,32 @@ class Consumers:
 def request_handler(
     courier: Courier, *, gate_wait_s: float, is_draining: Callable[[], bool]
 ) -> Handler:
-    """Return what delivers the requests of a message."""
+    """Return what delivers the requests of a message.
 
-    async def deal(events: Sequence[Event[Any]]) -> None:
-        with span(
-            "requests.deliver",
-            kind="consumer",
-            links=[event.traceparent for event in events],
-            attributes={"requests": len(events)},
-        ):
-            await deliver_requests(
-                courier,
-                [event.data for event in events],
-                gate_wait_s=gate_wait_s,
-                is_draining=is_draining,
-            )
+    ``gate_wait_s`` is for the message as a whole: taken item by item it would otherwise stay in
+    hand for longer than the broker waits.
+    """
 
-    return partial(_take, courier.pool, courier.clock, deal)
+    async def take(delivery: Delivery) -> None:
+        gate_until_s = monotonic_s() + gate_wait_s
+
+        async def deal(events: Sequence[Event[Any]]) -> None:
+            with span(
+                "requests.deliver",
+                kind="consumer",
+                links=[event.traceparent for event in events],
+                attributes={"requests": len(events)},
+            ):
+                await deliver_requests(
+                    courier,
+                    [event.data for event in events],
+                    gate_wait_s=gate_until_s - monotonic_s(),
+                    is_draining=is_draining,
+                )
+
+        await _take(courier.pool, courier.clock, deal, delivery)
+
+    return take
 
 
 def contact_handler(pool: Pool, clock: Clock) -> Handler:

@@ -1,5 +1,7 @@
 """Messages as they come: one bad item never keeps its neighbours back."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -10,16 +12,20 @@ from contracts import codec, dispatch, topology, user_events
 from contracts.user_events import UserRegistered
 from libs.broker import Delivery, Handler
 from libs.clock import FrozenClock
+from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
+from services.dispatcher.adapters.pauses import pause_provider
 from services.dispatcher.adapters.set_aside import SetAside, list_set_aside
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.set_aside import redrive
+from services.dispatcher.app.take_batch import HELD_S
 from services.dispatcher.entrypoints.consumers import (
     contact_handler,
     dead_letter_handler,
     request_handler,
 )
 from tests.support.deliveries import FakeProvider, a_person, a_request, told
+from tests.support.lines import a_line_to
 from tests.support.publishers import FakePublisher
 
 
@@ -199,3 +205,35 @@ async def test_message_that_fails_again_after_a_redrive_waits_again(
     await redrive(pool, FakePublisher(), clock, aside.id)
     await handler(delivered(BAD_ITEM))
     assert [one.id for one in await waiting(pool)] == [aside.id]
+
+
+async def test_request_in_hand_waits_for_a_database_that_is_away(
+    courier: Courier, provider: FakeProvider, database_url: str, ada: UserRegistered
+) -> None:
+    async with a_line_to(database_url) as (url, line), open_pool(url, name="test") as pool:
+        handle = request_handler(
+            replace(courier, pool=pool), gate_wait_s=1.0, is_draining=lambda: False
+        )
+        line.cut()
+        handling = asyncio.ensure_future(handle(delivered(requests_of(ada.id))))
+        done, _ = await asyncio.wait([handling], timeout=0.3)
+        assert not done
+        await line.mend()
+        await handling
+    assert len(provider.mails) == 1
+
+
+def test_messages_outlast_hours_without_a_database_before_the_broker_gives_them_up() -> None:
+    assert HELD_S * topology.DELIVERY_LIMIT > 3 * 3600
+
+
+async def test_message_taken_item_by_item_waits_for_the_provider_only_once(
+    courier: Courier, pool: Pool
+) -> None:
+    async with pool.acquire() as connection:
+        await pause_provider(connection, "smtp", pause_s=60.0)
+    handle = request_handler(courier, gate_wait_s=0.5, is_draining=lambda: False)
+    body = requests_of(*(a_person().id for _ in range(8)))
+    async with asyncio.timeout(2.5):
+        await handle(delivered(body, is_redelivered=True))
+    assert await pool.fetchval("SELECT sum(items) FROM outbox") == 8
