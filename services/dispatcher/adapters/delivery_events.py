@@ -148,18 +148,17 @@ async def list_latest_outcomes(
     return [DeliveryEvent(**row) for row in rows]
 
 
-async def list_holders(
-    connection: Connection, requests: Sequence[DispatchRequested]
-) -> list[date | None]:
-    """Return the local day that holds the period of each request, None where none does."""
+async def list_spent(connection: Connection, requests: Sequence[DispatchRequested]) -> list[bool]:
+    """Tell of each request whether the mail of its period was taken for another day."""
     rows = await connection.fetch(
-        SQL.list_holders,
+        SQL.list_spent,
         [request.period for request in requests],
         [request.person_id for request in requests],
         [request.kind for request in requests],
+        [request.local_day for request in requests],
     )
-    holders: dict[int, date] = {row["place"]: row["holder_day"] for row in rows}
-    return [holders.get(place) for place in range(1, len(requests) + 1)]
+    spent = {row["place"] for row in rows}
+    return [place in spent for place in range(1, len(requests) + 1)]
 
 
 async def read_lease_left_s(connection: Connection, lease_until: datetime) -> float:

@@ -32,6 +32,8 @@ from services.dispatcher.domain.delivery import (
 
 REPEATED_WITHIN_S = 10.0
 
+_HELD = frozenset({"held", "already_greeted"})
+
 
 class Claimed(msgspec.Struct, frozen=True):
     """What is ours to send until ``lease_until``, by the database's clock."""
@@ -119,7 +121,7 @@ async def _end_unsent(
     ended = [
         _suppressed(one.request, one.verdict, now)
         for one in judged
-        if one.verdict in SUPPRESSED_REASONS
+        if one.verdict in SUPPRESSED_REASONS - _HELD
     ]
     ended += await _end_held(courier, connection, judged, now=now)
     if ended:
@@ -130,21 +132,21 @@ async def _end_unsent(
 async def _end_held(
     courier: Courier, connection: Connection, judged: Sequence[Judged], *, now: datetime
 ) -> list[DeliveryEvent]:
-    """End attempts whose period another one took in the same moment.
+    """End attempts whose period another one holds, or took in the same moment.
 
-    Only another occurrence that still holds it is a reason to suppress. Where it is another
-    release of the same one, its outcome will decide; where it has let go already, nobody was
+    Only a mail that was taken for another day is a reason to suppress. While the holder is in
+    flight, or nobody knows what became of it, it may yet let go, and where it has, nobody was
     greeted. Suppressing those could lose the greeting, so they are deferred.
     """
-    held = [one for one in judged if one.verdict == "held"]
+    held = [one for one in judged if one.verdict in _HELD]
     if not held:
         return []
-    holders = await delivery_events.list_holders(connection, [one.request for one in held])
+    spent = await delivery_events.list_spent(connection, [one.request for one in held])
     return [
-        _deferred(one.request, courier.retry_at(now, attempts=one.attempts), now)
-        if holder in {None, one.request.local_day}
-        else _suppressed(one.request, "already_greeted", now)
-        for one, holder in zip(held, holders, strict=True)
+        _suppressed(one.request, "already_greeted", now)
+        if is_spent
+        else _deferred(one.request, courier.retry_at(now, attempts=one.attempts), now)
+        for one, is_spent in zip(held, spent, strict=True)
     ]
 
 

@@ -16,6 +16,7 @@ from services.dispatcher.app.claim_requests import claim_requests
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
 from services.dispatcher.app.project_contacts import project_contacts
+from services.dispatcher.app.settle_by_hand import Decision, settle_by_hand
 from services.dispatcher.domain.address import normal_address
 from services.dispatcher.domain.delivery import Accepted, Deferred, Refused, Unknown
 from tests.support.deliveries import (
@@ -191,8 +192,31 @@ async def test_two_days_of_one_period_in_one_batch_send_one_mail(
     assert len(provider.mails) == 1
     assert sorted(event.type for event in await published(pool)) == [
         "delivery.accepted.v1",
-        "delivery.suppressed.v1",
+        "delivery.deferred.v1",
     ]
+    await deliver_requests(courier, [a_request(ada.id, local_day=day, release=2) for day in days])
+    reasons = [facts(event.data).get("reason") for event in await published(pool)]
+    assert reasons.count("already_greeted") == 1
+    assert len(provider.mails) == 1
+
+
+@pytest.mark.parametrize(
+    "decision", ["resend", "accepted"], ids=["it let go", "it was taken after all"]
+)
+async def test_another_day_waits_until_it_is_known_whether_the_first_was_greeted(
+    courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered, decision: Decision
+) -> None:
+    provider.answer = lambda _: Unknown("timed_out")
+    await deliver_requests(courier, [a_request(ada.id, local_day=date(2026, 6, 13))])
+    provider.answer = FakeProvider().answer
+    await deliver_requests(courier, [a_request(ada.id)])
+    assert facts((await published(pool))[-1].data)["reason"] == "in_flight"
+    key = (date(2026, 6, 13), ada.id, "birthday")
+    await settle_by_hand(pool, courier.greetings, key, decision, now=NINE)
+    await deliver_requests(courier, [a_request(ada.id, release=2)])
+    assert len(provider.mails) == (decision == "resend")
+    is_suppressed = facts((await published(pool))[-1].data).get("reason") == "already_greeted"
+    assert is_suppressed is (decision == "accepted")
 
 
 async def test_two_releases_of_one_occurrence_in_one_batch_send_one_mail(
