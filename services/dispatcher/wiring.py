@@ -12,6 +12,7 @@ from litestar import Litestar
 from contracts import topology
 from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
+from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.serve import HttpServer
@@ -20,6 +21,7 @@ from libs.postgres import migrations
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from libs.resilience import Guard
+from libs.runtime.checks import broker_check, database_check
 from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
@@ -41,7 +43,6 @@ from services.dispatcher.domain.address import UnusableAddressError, mailbox
 from services.dispatcher.domain.greeting import Greetings
 from services.dispatcher.entrypoints import checks, consumers, loops
 from services.dispatcher.entrypoints.api import create_api, create_silent_api
-from services.dispatcher.entrypoints.consumers import Consumers, Subscription
 from services.dispatcher.settings import DispatcherSettings
 
 logger = logging.getLogger(__name__)
@@ -248,8 +249,8 @@ def _add_checks(
     resources: Resources,
     parts: list[Loop],
 ) -> None:
-    health.add("database", checks.database_check(resources.pool))
-    health.add("broker", checks.broker_check(resources.broker))
+    health.add("database", database_check(resources.pool))
+    health.add("broker", broker_check(resources.broker))
     health.add("partitions", checks.partitions_check(resources.pool, resources.clock))
     if "relay" in roles:
         health.add(

@@ -11,12 +11,14 @@ from litestar import Litestar
 from contracts import topology
 from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
+from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.serve import HttpServer
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
+from libs.runtime.checks import broker_check, database_check
 from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
@@ -25,8 +27,6 @@ from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
 from services.planner.entrypoints.batches import DEAD, dead_letter_handler
 from services.planner.entrypoints.consumers import (
-    Consumers,
-    Subscription,
     outcome_handler,
     people_handler,
 )
@@ -165,8 +165,8 @@ def _subscriptions(
 def _health(resources: Resources, loops: list[Loop]) -> Health:
     pool, clock = resources.pool, resources.clock
     health = Health(current_stopping())
-    health.add("database", checks.database_check(pool))
-    health.add("broker", checks.broker_check(resources.broker))
+    health.add("database", database_check(pool))
+    health.add("broker", broker_check(resources.broker))
     health.add("partitions", checks.partitions_check(pool, clock))
     health.add("horizon", checks.horizon_check(pool, clock, KINDS.values()))
     for loop in loops:

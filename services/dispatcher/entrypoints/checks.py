@@ -1,39 +1,10 @@
 """What must hold for a dispatcher to be ready, and the reason where it does not."""
 
-from typing import Protocol
-
 from libs.clock import Clock
 from libs.outbox import oldest_unpublished_s
 from libs.postgres.types import Pool
 from libs.runtime.health import Check
 from services.dispatcher.app.keep_partitions import DAYS_AHEAD_AT_LEAST, days_ahead
-
-
-class Reachable(Protocol):
-    """A broker that can be asked whether it answers."""
-
-    async def is_reachable(self) -> bool:
-        """Tell whether both connections answer."""
-        ...
-
-
-def database_check(pool: Pool) -> Check:
-    """Return the check that the database answers."""
-
-    async def check() -> None:
-        async with pool.acquire() as connection:
-            await connection.execute("SELECT 1")
-
-    return check
-
-
-def broker_check(broker: Reachable) -> Check:
-    """Return the check that the broker answers."""
-
-    async def check() -> str | None:
-        return None if await broker.is_reachable() else "the broker does not answer"
-
-    return check
 
 
 def partitions_check(pool: Pool, clock: Clock) -> Check:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Protocol
 
 from contracts.kinds import Kind
 from libs.clock import Clock
@@ -13,33 +12,6 @@ from services.planner.app.upkeep import partitions_ahead_days
 
 PARTITIONS_MIN_DAYS = 7
 HORIZON_MIN = timedelta(hours=48)
-
-
-class Reachable(Protocol):
-    """What a broker tells about itself."""
-
-    async def is_reachable(self) -> bool:
-        """Tell whether it answers."""
-        ...
-
-
-def database_check(pool: Pool) -> Check:
-    """Return the check that PostgreSQL answers."""
-
-    async def check() -> str | None:
-        answer = await pool.fetchval("SELECT 1")
-        return None if answer == 1 else "the database does not answer"
-
-    return check
-
-
-def broker_check(broker: Reachable) -> Check:
-    """Return the check that RabbitMQ answers."""
-
-    async def check() -> str | None:
-        return None if await broker.is_reachable() else "the broker does not answer"
-
-    return check
 
 
 def partitions_check(pool: Pool, clock: Clock) -> Check:

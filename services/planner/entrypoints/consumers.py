@@ -1,10 +1,7 @@
 """Messages from the broker, each turned into one call."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
-
-import msgspec
+from typing import Any
 
 from contracts import user_events
 from contracts.envelope import Event
@@ -21,50 +18,6 @@ from services.planner.app.projecting import project_people
 from services.planner.domain.origin import MalformedOriginError, origin_from
 from services.planner.domain.recipient import Recipient
 from services.planner.entrypoints.batches import UnusableError, batch_handler
-
-
-class Consuming(Protocol):
-    """What a broker does for consumers."""
-
-    async def consume(self, queue: str, handler: Handler, *, prefetch: int = 4) -> None:
-        """Hand messages of ``queue`` to ``handler``."""
-        ...
-
-    async def drain(self) -> None:
-        """Take nothing new and wait for what is in hand."""
-        ...
-
-
-class Subscription(msgspec.Struct, frozen=True):
-    """A queue and what to do with its messages, ``prefetch`` at a time."""
-
-    queue: str
-    handler: Handler
-    prefetch: int
-
-
-class Consumers:
-    """All subscriptions of one process; draining finishes what is in hand."""
-
-    name = "consumers"
-
-    def __init__(self, broker: Consuming, subscriptions: Sequence[Subscription]) -> None:
-        self._broker = broker
-        self._subscriptions = subscriptions
-        self._stopped = asyncio.Event()
-
-    async def serve(self) -> None:
-        """Consume until ``stop``; return when the last message in hand is answered."""
-        for subscription in self._subscriptions:
-            await self._broker.consume(
-                subscription.queue, subscription.handler, prefetch=subscription.prefetch
-            )
-        await self._stopped.wait()
-        await self._broker.drain()
-
-    async def stop(self) -> None:
-        """Take nothing new from now on."""
-        self._stopped.set()
 
 
 def people_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Handler:

@@ -14,12 +14,11 @@ from contracts.kinds import KINDS
 from contracts.user_events import UserDeleted, UserErased, UserRegistered
 from libs.broker import Delivery, PublishError
 from libs.broker.connection import open_broker
+from libs.broker.consumers import Consumers, Subscription
 from libs.ids import new_id
 from services.planner.app.redriving import list_aside, redrive
 from services.planner.entrypoints.batches import dead_letter_handler
 from services.planner.entrypoints.consumers import (
-    Consumers,
-    Subscription,
     outcome_handler,
     people_handler,
 )
