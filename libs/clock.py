@@ -26,6 +26,8 @@ _SAMPLES_KEPT = 12
 _SAMPLE_EVERY_S = 5.0
 # The monotonic clock may run faster than the server's by this much between two samples.
 _DRIFT_PER_S = 0.0005
+# By how much two samples may disagree through drift alone, over all samples kept.
+_DRIFT_S = _DRIFT_PER_S * _SAMPLES_KEPT * _SAMPLE_EVERY_S
 
 
 class ClockSpecError(ValueError):
@@ -155,19 +157,26 @@ class SystemClock:
         )
         return datetime.fromtimestamp(monotonic + offset, UTC)
 
-    def observe(self, server_time: datetime, *, answered_at_s: float) -> None:
-        """Take in that the server showed ``server_time`` at or before ``answered_at_s``.
+    def observe(self, server_time: datetime, *, asked_at_s: float, answered_at_s: float) -> None:
+        """Take in that the server showed ``server_time`` between question and answer.
 
         The server read its clock before it answered, so by then its time was at least this: an
-        offset computed from the moment of the answer can only be too small.
+        offset computed from the moment of the answer can only be too small. One computed from the
+        moment of the question can only be too great: older samples above it come from before the
+        server's clock was set back, and are forgotten.
         """
+        greatest = server_time.timestamp() - asked_at_s
+        sound = [sample for sample in self._samples if sample[1] <= greatest + _DRIFT_S]
+        self._samples.clear()
+        self._samples.extend(sound)
         self._samples.append((answered_at_s, server_time.timestamp() - answered_at_s))
 
     async def correct(self, pool: Pool) -> None:
         """Ask the server once."""
         async with pool.acquire() as connection:
+            asked_at_s = monotonic_s()
             server_time = await connection.fetchval("SELECT clock_timestamp()")
-            self.observe(server_time, answered_at_s=monotonic_s())
+            self.observe(server_time, asked_at_s=asked_at_s, answered_at_s=monotonic_s())
 
 
 @contextlib.asynccontextmanager

@@ -33,7 +33,7 @@ _GONE = (
 )
 
 
-_PASSING = (
+PASSING = (
     *_GONE,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
@@ -41,6 +41,7 @@ _PASSING = (
     asyncpg.OperatorInterventionError,
     asyncpg.InterfaceError,
 )
+"""What a database that is away, starting, stopping or untangling a deadlock looks like."""
 
 
 async def repeating(call: Callable[[], Awaitable[T]], *, within_s: float) -> T:
@@ -50,7 +51,7 @@ async def repeating(call: Callable[[], Awaitable[T]], *, within_s: float) -> T:
     is raised once ``within_s`` real seconds have passed.
     """
     policy = tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(_PASSING),
+        retry=tenacity.retry_if_exception_type(PASSING),
         wait=tenacity.wait_random_exponential(multiplier=0.05, max=2),
         stop=tenacity.stop_after_delay(within_s),
         before_sleep=lambda state: logger.warning(

@@ -1,10 +1,11 @@
 """Hands claimed greetings to the provider."""
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 
 from libs.clock import monotonic_s
-from libs.resilience import CircuitOpenError, repeating
+from libs.resilience import PASSING, CircuitOpenError, repeating
 from libs.telemetry.metrics import timed
 from libs.telemetry.tracing import span
 from services.dispatcher.adapters import delivery_events
@@ -21,6 +22,9 @@ from services.dispatcher.domain.delivery import (
     is_trouble,
 )
 from services.dispatcher.domain.greeting import Greetings, Mail
+
+LEASE_LOOK_WITHIN_S = 5.0
+"""How long the database is asked for what is left of a lease before the mails are put off."""
 
 _ADDRESS_UNUSABLE = Refused("address_unusable")
 _BREAKER_OPEN = Deferred("unavailable")
@@ -82,7 +86,13 @@ async def _last_start_s(courier: Courier, lease_until: datetime) -> float:
     """Return until when (monotonic) a call may start and still end within the lease."""
     # Before the question: the answer is then at most as far ahead as the lease's real end.
     asked_s = monotonic_s()
-    left_s = await repeating(lambda: _lease_left_s(courier, lease_until), within_s=5.0)
+    try:
+        left_s = await repeating(
+            lambda: _lease_left_s(courier, lease_until), within_s=LEASE_LOOK_WITHIN_S
+        )
+    except PASSING:
+        # Nobody can say that the lease holds: no call starts, so these mails are surely not sent.
+        return -math.inf
     return asked_s + left_s - courier.provider.traits.timeout_s - CALL_RESERVE_S
 
 

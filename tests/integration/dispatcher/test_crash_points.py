@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -11,6 +12,7 @@ from contracts.kinds import KINDS
 from contracts.user_events import UserRegistered
 from libs.clock import monotonic_s
 from libs.postgres.types import Pool
+from services.dispatcher.app import send_claims as send_claims_module
 from services.dispatcher.app.claim_requests import Claimed, claim_requests
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
@@ -245,3 +247,25 @@ async def test_outcome_and_lapse_at_the_same_time_do_not_wait_for_each_other_in_
     types = [step[2] for step in await steps(pool, ada.id) if step[1] > 0]
     assert types.count("deferred") == 7
     assert await pool.fetchval("SELECT count(*) FROM open_claims") == 0
+
+
+async def test_no_mail_goes_out_while_nobody_can_say_that_the_lease_holds(
+    courier: Courier,
+    provider: FakeProvider,
+    pool: Pool,
+    ada: UserRegistered,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def away(*_: object) -> float:
+        raise asyncpg.ConnectionDoesNotExistError
+
+    claimed = await claimed_by(courier, ada)
+    with monkeypatch.context() as patch:
+        patch.setattr(send_claims_module, "_lease_left_s", away)
+        patch.setattr(send_claims_module, "LEASE_LOOK_WITHIN_S", 0.05)
+        results = await send_claims(courier, claimed)
+    await record_outcomes(courier, claimed, results)
+    assert provider.mails == []
+    assert [event.type for event in await published(pool)] == ["delivery.deferred.v1"]
+    await deliver_requests(courier, [a_request(ada.id, release=2)])
+    assert len(provider.mails) == 1

@@ -50,7 +50,25 @@ def test_now_never_runs_ahead_of_the_server(monkeypatch: pytest.MonkeyPatch) -> 
     for round_trip_s in (0.5, 0.002, 3.0):
         asked_at_s = clock.monotonic_s()
         read = datetime.fromtimestamp(asked_at_s + offset, UTC)
-        observed.observe(read, answered_at_s=asked_at_s + round_trip_s)
+        observed.observe(read, asked_at_s=asked_at_s, answered_at_s=asked_at_s + round_trip_s)
     monkeypatch.setattr(clock, "monotonic_s", lambda: asked_at_s + 3.0)
     true_now = datetime.fromtimestamp(asked_at_s + 3.0 + offset, UTC)
     assert timedelta(0) <= true_now - observed.now() < timedelta(milliseconds=10)
+
+
+def test_a_server_clock_that_is_set_back_is_followed_at_the_next_look() -> None:
+    observed = SystemClock()
+    asked_s = clock.monotonic_s()
+    before = datetime.fromtimestamp(1_000_000.0 + asked_s, UTC)
+    for server_time in (before, before - timedelta(hours=1)):
+        observed.observe(server_time, asked_at_s=asked_s, answered_at_s=asked_s + 0.001)
+    assert observed.now() < before - timedelta(minutes=59)
+
+
+def test_a_slow_answer_does_not_make_a_good_sample_forgotten() -> None:
+    observed = SystemClock()
+    asked_s = clock.monotonic_s()
+    server_time = datetime.fromtimestamp(1_000_000.0 + asked_s, UTC)
+    observed.observe(server_time, asked_at_s=asked_s, answered_at_s=asked_s)
+    observed.observe(server_time, asked_at_s=asked_s, answered_at_s=asked_s + 2.0)
+    assert observed.now() >= server_time
