@@ -1,4 +1,4 @@
-"""Event streams: expected versions, sealed personal data, upcasts of old events."""
+"""Event streams: expected versions and sealed personal data."""
 
 from libs.eventstore.errors import WrongExpectedVersionError
 
