@@ -1,8 +1,9 @@
 """The retry policy and the circuit breaker: in one place, for everyone."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import TypeVar
 
@@ -32,6 +33,12 @@ _GONE = (
     aio_pika.exceptions.AMQPConnectionError,
 )
 
+
+_REFUSALS = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    aio_pika.exceptions.ProbableAuthenticationError,
+)
 
 PASSING = (
     *_GONE,
@@ -78,7 +85,10 @@ def retry_delay_s(attempt: int, *, random: Random) -> float:
 async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
     """Call ``connect`` until it succeeds; a server that is not up yet is waited for, and logged.
 
-    What waiting cannot mend (a wrong password, a missing database) is raised at once.
+    What waiting cannot mend is raised at once.
+
+    Raises:
+        LoginRefusedError: the server knows no such user, password or database.
     """
     policy = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(_worth_waiting),
@@ -92,12 +102,30 @@ async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
     async def attempt() -> T:
         return await connect()
 
-    return await policy(attempt)
+    with clear_refusals(to):
+        return await policy(attempt)
+
+
+class LoginRefusedError(Exception):
+    """A server is up and does not let us in: only an operator can mend that."""
+
+    def __init__(self, to: str, cause: str) -> None:
+        super().__init__(
+            f"{to} does not let us in ({cause}): mend user, password or name in its URL"
+        )
+
+
+@contextlib.contextmanager
+def clear_refusals(to: str) -> Iterator[None]:
+    """Turn what a server says about a wrong login into ``LoginRefusedError``."""
+    try:
+        yield
+    except _REFUSALS as error:
+        raise LoginRefusedError(to, str(error)) from error
 
 
 def _worth_waiting(error: BaseException) -> bool:
-    refused = isinstance(error, aio_pika.exceptions.ProbableAuthenticationError)
-    return isinstance(error, _GONE) and not refused
+    return isinstance(error, _GONE) and not isinstance(error, _REFUSALS)
 
 
 class CircuitOpenError(Exception):

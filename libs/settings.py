@@ -18,6 +18,13 @@ NotNegative: Final = msgspec.Meta(ge=0)
 Port: Final = msgspec.Meta(ge=0, le=65535)
 """A TCP port; 0 takes any free one."""
 
+PostgresUrl: Final = msgspec.Meta(
+    pattern=r"^postgres(ql)?://", description="postgresql://user:password@host:5432/database"
+)
+AmqpUrl: Final = msgspec.Meta(
+    pattern=r"^amqps?://[^/?]", description="amqp://user:password@host:5672/vhost"
+)
+
 SHARED_PREFIX: Final = "JUBILEE"
 """Fields named ``jubilee_…`` are the same variable for every service."""
 
@@ -122,6 +129,8 @@ def _wanted(annotation: Any) -> str:
 
 def _described(info: msgspec.inspect.Type) -> str:
     match info:
+        case msgspec.inspect.Metadata(extra_json_schema={"description": str(example)}):
+            words = f"text like {example}"
         case msgspec.inspect.Metadata(type=inner):
             words = _described(inner)
         case msgspec.inspect.UnionType(types=types):
@@ -151,7 +160,7 @@ def _bounds(info: msgspec.inspect.IntType | msgspec.inspect.FloatType) -> str:
 def _shown(field: FieldInfo) -> str:
     if field.default is NODEFAULT:
         return "computed"
-    if field.default is None:
+    if field.default is None or field.default == "":
         return "not set"
     return str(field.default)
 

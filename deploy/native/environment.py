@@ -53,6 +53,7 @@ def service_environment(
         variables[f"{prefix}_HTTP_HOST"] = "127.0.0.1"
         variables[f"{prefix}_HTTP_PORT"] = str(state.port(service))
         variables[f"{prefix}_API_KEYS_FILE"] = str(instance.keys_file)
+    variables["USER_PLANNER_URL"] = f"http://127.0.0.1:{state.port('planner')}"
     variables["JUBILEE_API_KEY"] = f"{KEY_ID}.{state.secret('api')}"
     variables[WRITTEN] = _fingerprint({} if given else urls)
     return variables

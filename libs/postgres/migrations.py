@@ -9,6 +9,7 @@ import asyncpg
 import msgspec
 
 from libs.postgres.types import Connection
+from libs.resilience import clear_refusals
 
 _LOCK = 7_316_204_517
 _LOCK_POLL_S = 0.2
@@ -53,8 +54,10 @@ async def migrate(url: str, *packages: str) -> list[str]:
 
     Raises:
         ChangedMigrationError: an applied file was edited.
+        LoginRefusedError: the server knows no such user, password or database.
     """
-    connection = await asyncpg.connect(url, timeout=10)
+    with clear_refusals("postgresql"):
+        connection = await asyncpg.connect(url, timeout=10)
     try:
         await _lock(connection)
         await connection.execute("SET lock_timeout = '5s'")

@@ -10,6 +10,7 @@ from typing import Any, Final, NoReturn
 import uvloop
 
 from libs.clock import ClockSpecError
+from libs.resilience import LoginRefusedError
 from libs.runtime.stopping import Stopping, set_current
 from libs.settings import SettingsError
 from libs.telemetry.tracing import shutdown_tracing
@@ -44,7 +45,7 @@ def run_process(main: Main) -> NoReturn:
     """
     try:
         status = uvloop.run(_run_until_drained(main))
-    except (SettingsError, StartupError, ClockSpecError) as error:
+    except (SettingsError, StartupError, ClockSpecError, LoginRefusedError) as error:
         sys.stderr.write(f"{error}\n")
         status = MISTAKEN
     finally:

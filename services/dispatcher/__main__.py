@@ -14,12 +14,21 @@ from services.dispatcher.settings import DispatcherSettings
 
 PREFIX = "DISPATCHER"
 
-USAGE = f"""python -m services.dispatcher [role ...]   run these roles; none means all
-python -m services.dispatcher migrate      bring the database up to date
+USAGE = f"""usage: python -m services.dispatcher [role ...]
+       python -m services.dispatcher migrate
 
-Roles: {", ".join(wiring.ROLES)}
+Delivers what the planner asks for, and records what became of it.
 
-Environment:
+roles (none: all of them in one process)
+  api       serves the HTTP API
+  contacts  takes in what is new about people
+  deliver   claims requests, calls the provider, records outcomes
+  settle    finds out what became of mails of unknown fate
+  relay     publishes outcomes
+  upkeep    keeps partitions ahead and what the broker gave up
+Every process serves /health/live, /health/ready and /metrics.
+
+settings, read from the environment
 {help_text(DispatcherSettings, PREFIX)}
 """
 
@@ -30,7 +39,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         sys.stdout.write(USAGE)
         sys.exit(0)
     if unknown := [name for name in arguments if name not in {*wiring.ROLES, "migrate"}]:
-        sys.stderr.write(f"Unknown role: {', '.join(unknown)}\n\n{USAGE}")
+        known = ", ".join([*wiring.ROLES, "migrate"])
+        sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
         sys.exit(MISTAKEN)
     configure_logs("dispatcher")
     if "migrate" in arguments:

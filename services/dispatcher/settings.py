@@ -1,18 +1,26 @@
 """Every knob of the dispatcher."""
 
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
 
-from libs.settings import NotNegative, Port, Positive
+from libs.settings import AmqpUrl, NotNegative, Port, Positive, PostgresUrl
 from services.dispatcher.domain.delivery import CALL_RESERVE_S
+
+PROVIDER_URLS = {
+    "smtp": ("smtp://", "smtps://"),
+    "vendor": ("http://", "https://"),
+    "postmark": ("http://", "https://"),
+}
+"""How the address of each provider begins; a file's is any path."""
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from ``DISPATCHER_*`` variables, and from ``JUBILEE_ENV`` and ``JUBILEE_CLOCK``."""
 
-    database_url: str  # PostgreSQL database of this service
-    broker_url: str  # RabbitMQ virtual host of the whole system
+    database_url: Annotated[str, PostgresUrl]  # PostgreSQL database of this service
+    broker_url: Annotated[str, AmqpUrl]  # RabbitMQ virtual host of the whole system
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8082  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
@@ -40,9 +48,23 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     jubilee_clock: str | None = None  # virtual time: <start>;rate=<n>;since=<unix seconds>
 
     def __post_init__(self) -> None:
-        """Refuse a lease that a call could outlive."""
+        """Refuse a lease that a call could outlive, and a provider that its address contradicts."""
+        mistakes = list(self._mistakes())
+        if mistakes:
+            raise ValueError("\n  * ".join(mistakes))
+
+    def _mistakes(self) -> Iterator[str]:
         if self.lease_s <= self.provider_timeout_s + CALL_RESERVE_S:
-            raise ValueError(
+            yield (
                 "DISPATCHER_LEASE_S must be more than DISPATCHER_PROVIDER_TIMEOUT_S"
                 f" + {CALL_RESERVE_S:g}: a call must end within its lease"
             )
+        beginnings = PROVIDER_URLS.get(self.provider, ("",))
+        if self.provider_url is not None and not self.provider_url.startswith(beginnings):
+            yield (
+                f"DISPATCHER_PROVIDER_URL does not fit DISPATCHER_PROVIDER={self.provider}:"
+                f" it must begin with {' or '.join(beginnings)}"
+            )
+        is_production = self.jubilee_env == "production"
+        if is_production and self.provider == "postmark" and not self.provider_token:
+            yield "DISPATCHER_PROVIDER_TOKEN is not set: postmark takes no mail without it"

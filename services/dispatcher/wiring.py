@@ -86,10 +86,8 @@ def make_provider(settings: DispatcherSettings) -> Provider:
     Raises:
         StartupError: its URL is missing or cannot be read.
     """
-    if not settings.provider_url:
-        raise StartupError("DISPATCHER_PROVIDER_URL is not set: say where mail goes out")
     sender = _sender(settings)
-    url, timeout_s = settings.provider_url, settings.provider_timeout_s
+    url, timeout_s = _provider_url(settings), settings.provider_timeout_s
     match settings.provider:
         case "smtp":
             return SmtpProvider(
@@ -115,6 +113,12 @@ def make_provider(settings: DispatcherSettings) -> Provider:
             return FileProvider(Path(url.removeprefix("file://")), timeout_s=timeout_s)
 
 
+def _provider_url(settings: DispatcherSettings) -> str:
+    if settings.provider_url is None:
+        raise StartupError("DISPATCHER_PROVIDER_URL is not set: say where mail goes out")
+    return settings.provider_url
+
+
 async def run(
     settings: DispatcherSettings,
     roles: frozenset[str],
@@ -129,6 +133,8 @@ async def run(
     auth = load_api_keys(
         settings.api_keys_file, env=settings.jubilee_env, variable="DISPATCHER_API_KEYS_FILE"
     )
+    if roles & NEEDS_PROVIDER and provider_factory is make_provider:
+        _provider_url(settings)
     async with _opened(settings, roles, provider_factory) as resources:
         health = Health(current_stopping())
         parts = _loops(settings, roles, resources)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from libs.settings import Port, Positive
+from libs.settings import AmqpUrl, Port, Positive, PostgresUrl
 
 AtLeast3 = msgspec.Meta(ge=3)
 
@@ -12,8 +12,8 @@ AtLeast3 = msgspec.Meta(ge=3)
 class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from ``PLANNER_*`` variables, and from ``JUBILEE_ENV`` and ``JUBILEE_CLOCK``."""
 
-    database_url: str  # PostgreSQL database of this service
-    broker_url: str  # RabbitMQ virtual host of the whole system
+    database_url: Annotated[str, PostgresUrl]  # PostgreSQL database of this service
+    broker_url: Annotated[str, AmqpUrl]  # RabbitMQ virtual host of the whole system
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8081  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys

@@ -4,17 +4,18 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from libs.settings import Port, Positive
+from libs.settings import AmqpUrl, Port, Positive, PostgresUrl
 
 
 class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Read from ``USER_*`` variables, and from ``JUBILEE_ENV`` and ``JUBILEE_CLOCK``."""
 
-    database_url: str  # PostgreSQL database of this service
-    broker_url: str  # RabbitMQ virtual host of the whole system
+    database_url: Annotated[str, PostgresUrl]  # PostgreSQL database of this service
+    broker_url: Annotated[str, AmqpUrl]  # RabbitMQ virtual host of the whole system
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8080  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
+    planner_url: str = ""  # begins links to the planner, where it is not behind our own address
     master_key_file: str | None = None  # 32 bytes in base64 that wrap the keys of people
     pool_size: Annotated[int, Positive] = 8  # database connections of one process
     retention_days: Annotated[int, Positive] = 30  # how long a deletion can be undone

@@ -89,7 +89,11 @@ async def _supervise(
         app = create_api(
             store=store,
             clock=clock,
-            terms=Terms(frozenset(KINDS), timedelta(days=settings.retention_days)),
+            terms=Terms(
+                frozenset(KINDS),
+                timedelta(days=settings.retention_days),
+                settings.planner_url.rstrip("/"),
+            ),
             import_batch_lines=settings.import_batch_lines,
             auth=auth,
             health=health,

@@ -51,10 +51,14 @@ LINK = ResponseHeader(
 
 
 class Terms(msgspec.Struct, frozen=True):
-    """What this installation grants: kinds to opt out of, time to undo a deletion."""
+    """What this installation grants: kinds to opt out of, time to undo a deletion.
+
+    ``planner_url`` is the planner's address where it differs from ours, for links.
+    """
 
     kinds: frozenset[str]
     retention: timedelta
+    planner_url: str = ""
 
     def rules(self, clock: Clock) -> Rules:
         """Return the field rules as of now."""
@@ -81,7 +85,7 @@ async def register_person(
         origin=await origin_of(request),
         now=clock.now(),
     )
-    response = _answer(written)
+    response = _answer(written, terms)
     response.headers["Location"] = f"/v1/users/{written.state.id}"
     return response
 
@@ -93,13 +97,17 @@ async def register_person(
     tags=["people"],
 )
 async def get_person(
-    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store]
+    request: AnyRequest,
+    person_id: FromPath[UUID],
+    store: Provided[Store],
+    terms: Provided[Terms],
 ) -> Response[PersonView | None]:
     """Return a person; 304 where `If-None-Match` names the present version."""
     person = await read.get_living(store, person_id)
     if has_seen(request, person.version):
         return Response(None, status_code=304, headers=_tagged(person.version))
-    return Response(person_view(person), headers=_tagged(person.version))
+    view = person_view(person, planner_url=terms.planner_url)
+    return Response(view, headers=_tagged(person.version))
 
 
 @patch(
@@ -126,7 +134,7 @@ async def change_person(
         now=clock.now(),
         if_match=wanted_versions(request),
     )
-    return _answer(written)
+    return _answer(written, terms)
 
 
 @put(
@@ -153,7 +161,7 @@ async def replace_person(
         now=clock.now(),
         if_match=wanted_versions(request),
     )
-    return _answer(written)
+    return _answer(written, terms)
 
 
 @delete(
@@ -165,7 +173,11 @@ async def replace_person(
     tags=["people"],
 )
 async def delete_person(
-    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store], clock: Provided[Clock]
+    request: AnyRequest,
+    person_id: FromPath[UUID],
+    store: Provided[Store],
+    clock: Provided[Clock],
+    terms: Provided[Terms],
 ) -> Response[None]:
     """Delete a person: no more mail. Within the retention time they can be restored."""
     written = await remove.delete(
@@ -175,8 +187,8 @@ async def delete_person(
         now=clock.now(),
         if_match=wanted_versions(request),
     )
-    headers = {**_tagged(written.state.version), "Link": link_header(person_id)}
-    return Response(None, headers=headers)
+    link = link_header(person_id, planner_url=terms.planner_url)
+    return Response(None, headers={**_tagged(written.state.version), "Link": link})
 
 
 @post(
@@ -203,7 +215,7 @@ async def restore_person(
         now=clock.now(),
         if_match=wanted_versions(request),
     )
-    return _answer(written)
+    return _answer(written, terms)
 
 
 @post(
@@ -215,7 +227,11 @@ async def restore_person(
     tags=["people"],
 )
 async def erase_person(
-    request: AnyRequest, person_id: FromPath[UUID], store: Provided[Store], clock: Provided[Clock]
+    request: AnyRequest,
+    person_id: FromPath[UUID],
+    store: Provided[Store],
+    clock: Provided[Clock],
+    terms: Provided[Terms],
 ) -> Response[ErasedView]:
     """Erase a person for ever: their key is destroyed, nobody can read what was recorded."""
     written = await remove.erase(
@@ -227,7 +243,8 @@ async def erase_person(
     )
     if not isinstance(written.state, Tombstone):
         raise TypeError("an erasure leaves a tombstone")
-    return Response(erased_view(written.state), headers=_tagged(written.state.version))
+    view = erased_view(written.state, planner_url=terms.planner_url)
+    return Response(view, headers=_tagged(written.state.version))
 
 
 PERSON_ROUTES: list[HTTPRouteHandler] = [
@@ -241,10 +258,11 @@ PERSON_ROUTES: list[HTTPRouteHandler] = [
 ]
 
 
-def _answer(written: Written) -> Response[PersonView]:
+def _answer(written: Written, terms: Terms) -> Response[PersonView]:
     if not isinstance(written.state, Person):
         raise TypeError("only an erasure leaves a tombstone")
-    return Response(person_view(written.state), headers=_tagged(written.state.version))
+    view = person_view(written.state, planner_url=terms.planner_url)
+    return Response(view, headers=_tagged(written.state.version))
 
 
 def _tagged(version: int) -> dict[str, str]:

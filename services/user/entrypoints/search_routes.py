@@ -27,6 +27,7 @@ from services.user.domain.emails import address_of
 from services.user.domain.errors import FieldRefusedError
 from services.user.domain.locales import parse_zone
 from services.user.domain.texts import parse_external_id, parse_name, search_key
+from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.refusals import parameter_refused
 from services.user.entrypoints.views import EventView, PersonView, event_view, person_view
 
@@ -57,6 +58,7 @@ class AfterVersion(msgspec.Struct, frozen=True):
 async def list_people(
     *,
     store: Provided[Store],
+    terms: Provided[Terms],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,
     email: Email = None,
@@ -82,7 +84,8 @@ async def list_people(
     following = None
     if page.next_after is not None:
         following = encode_cursor(AfterPerson(page.next_after), scope=scope)
-    return Page([person_view(person) for person in page.people], following)
+    views = [person_view(person, planner_url=terms.planner_url) for person in page.people]
+    return Page(views, following)
 
 
 @get("/v1/users/{person_id:uuid}/history", guards=[require("users:read")], tags=["people"])

@@ -108,19 +108,22 @@ class EventView(msgspec.Struct, frozen=True):
     caller: Annotated[str | None, Meta(description="Id of the API key that asked for it.")]
 
 
-def links_of(person_id: UUID) -> Links:
-    """Return the paths that tell more about a person."""
+def links_of(person_id: UUID, *, planner_url: str) -> Links:
+    """Return where more is told about a person; two of them begin with the planner's address."""
     base = f"/v1/users/{person_id}"
-    return Links(base, f"{base}/history", f"{base}/occurrences", f"{base}/explain")
+    planned = f"{planner_url}{base}"
+    return Links(
+        base, f"{base}/history", f"{planned}/occurrences", f"{planned}/explain?kind=birthday"
+    )
 
 
-def link_header(person_id: UUID) -> str:
+def link_header(person_id: UUID, *, planner_url: str) -> str:
     """Return the links for answers without a body (RFC 8288)."""
-    links = msgspec.structs.asdict(links_of(person_id))
+    links = msgspec.structs.asdict(links_of(person_id, planner_url=planner_url))
     return ", ".join(f'<{path}>; rel="{rel.rstrip("_")}"' for rel, path in links.items())
 
 
-def person_view(person: Person) -> PersonView:
+def person_view(person: Person, *, planner_url: str) -> PersonView:
     """Return ``person`` as clients see them."""
     fields: dict[str, Any] = msgspec.structs.asdict(person.profile)
     return PersonView(
@@ -128,14 +131,15 @@ def person_view(person: Person) -> PersonView:
         version=person.version,
         created_at=person.created_at,
         changed_at=person.changed_at,
-        links=links_of(person.id),
+        links=links_of(person.id, planner_url=planner_url),
         **fields,
     )
 
 
-def erased_view(tombstone: Tombstone) -> ErasedView:
+def erased_view(tombstone: Tombstone, *, planner_url: str) -> ErasedView:
     """Return what remains of an erased person."""
-    return ErasedView(tombstone.id, tombstone.version, "erased", links_of(tombstone.id))
+    links = links_of(tombstone.id, planner_url=planner_url)
+    return ErasedView(tombstone.id, tombstone.version, "erased", links)
 
 
 def event_view(entry: HistoryEntry) -> EventView:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 import pytest
@@ -10,6 +11,7 @@ from contracts import topology
 from libs.broker import Delivery, PublishError, Reject
 from libs.broker.connection import Broker, open_broker
 from libs.broker.publisher import ConfirmingPublisher
+from libs.resilience import LoginRefusedError
 from tests.support.town import until
 from tests.support.vhosts import cut_consumers, fresh_vhost
 
@@ -200,3 +202,11 @@ async def test_ec_q_012_a_queue_declared_with_other_arguments_is_refused(broker:
 
 async def test_the_broker_says_that_it_is_reachable(broker: Broker) -> None:
     assert await broker.is_reachable()
+
+
+async def test_ec_q_005_a_broker_that_does_not_let_us_in_is_not_waited_for(amqp_url: str) -> None:
+    parts = urlsplit(amqp_url)
+    netloc = f"nobody:wrong@{parts.netloc.rpartition('@')[2]}"
+    with pytest.raises(LoginRefusedError, match="rabbitmq"):
+        async with open_broker(urlunsplit(parts._replace(netloc=netloc)), name="test"):
+            pass

@@ -2,12 +2,15 @@
 
 import asyncio
 from datetime import date
+from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
 import pytest
 
 from libs.postgres import migrations, partitions
 from libs.postgres.migrations import ChangedMigrationError, Migration
+from libs.postgres.pool import open_pool
+from libs.resilience import LoginRefusedError
 from tests.support.databases import fresh_database
 
 OUTBOX = "libs.outbox.migrations"
@@ -65,3 +68,25 @@ async def test_day_partitions_stand_ahead_and_old_ones_go(pg_url: str) -> None:
 async def test_a_partition_is_never_named_by_anything_but_an_identifier(name: str) -> None:
     with pytest.raises(ValueError, match="not a table name"):
         await partitions.drop_partition(None, name, name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"path": "/no_such_database"}, id="no such database"),
+        pytest.param({"user": "no_such_role"}, id="no such role"),
+    ],
+)
+async def test_a_server_that_does_not_let_us_in_is_not_waited_for(
+    pg_url: str, wrong: dict[str, str]
+) -> None:
+    parts = urlsplit(pg_url)
+    netloc = parts.netloc
+    if user := wrong.get("user"):
+        netloc = f"{user}:x@{netloc.rpartition('@')[2]}"
+    url = urlunsplit(parts._replace(netloc=netloc, path=wrong.get("path", parts.path)))
+    with pytest.raises(LoginRefusedError, match="mend"):
+        async with open_pool(url, name="test"):
+            pass
+    with pytest.raises(LoginRefusedError, match="mend"):
+        await migrations.migrate(url, OUTBOX)

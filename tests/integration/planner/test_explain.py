@@ -38,7 +38,7 @@ async def test_a_yes_names_the_instant_and_every_rule(world: World, ask: Ask) ->
             {"active_since": utc("2027-06-14T10:00")}, "known_too_late", "nothing can", id="late"
         ),
         pytest.param(
-            {"birthday": "2028-01-01"}, "before_date", "set birthday to an earlier", id="unborn"
+            {"birthday": "2028-06-14"}, "before_date", "set birthday to an earlier", id="unborn"
         ),
     ],
 )

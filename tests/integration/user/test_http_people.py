@@ -37,7 +37,7 @@ async def test_person_is_registered_replaced_and_deleted(client: Client, base: s
     assert path == f"/v1/users/{person_id}"
     assert answer.json["timezone"] == "Europe/London"
     assert answer.json["links"]["occurrences"] == f"{path}/occurrences"
-    assert answer.json["links"]["explanation"] == f"{path}/explain"
+    assert answer.json["links"]["explanation"] == f"{path}/explain?kind=birthday"
     replaced = await client.ask("PUT", f"{base}/{person_id}", {**document, "first_name": "Ida"})
     assert (replaced.status, replaced.json["first_name"], replaced.json["version"]) == (
         200,

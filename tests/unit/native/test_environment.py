@@ -28,10 +28,16 @@ def test_every_service_is_told_its_database_broker_address_and_keys(instance: In
     variables = _written(instance, State(), {})
     for service in ("USER", "PLANNER", "DISPATCHER"):
         told = {name for name in variables if name.startswith(f"{service}_")}
+        told.discard("USER_PLANNER_URL")
         assert told == {
             f"{service}_{knob}"
             for knob in ("DATABASE_URL", "BROKER_URL", "HTTP_HOST", "HTTP_PORT", "API_KEYS_FILE")
         }
+
+
+def test_links_to_the_planner_lead_to_the_planner(instance: Instance) -> None:
+    variables = _written(instance, State(), {})
+    assert variables["USER_PLANNER_URL"].endswith(f":{variables['PLANNER_HTTP_PORT']}")
 
 
 def test_services_share_no_database_login_and_no_port(instance: Instance) -> None:
