@@ -8,6 +8,7 @@ import yaml
 
 from contracts import codec, dispatch, topology
 from contracts.envelope import BATCH_CONTENT_TYPE, Event
+from deploy.contracts.metrics import metrics_page
 from deploy.contracts.openapi import openapi_documents
 from deploy.contracts.samples import sample
 
@@ -16,7 +17,7 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def documents() -> dict[str, str]:
     """Return every generated file: its path below ``contracts/published`` and its text."""
-    texts = {"asyncapi.yaml": _asyncapi()}
+    texts = {"asyncapi.yaml": _asyncapi(), "metrics.md": metrics_page()}
     for type_name in codec.TYPES:
         texts[f"schemas/{type_name}.json"] = _json(schema(type_name))
         texts[f"samples/{type_name}.json"] = _json(

@@ -122,7 +122,6 @@ async def open_broker(url: str, *, name: str) -> AsyncIterator[Broker]:
         apply_types=False,
         graceful_timeout=_DRAIN_TIMEOUT_S,
         reconnect_interval=1.0,
-        client_properties={"connection_name": f"{name} consumer"},  # type: ignore[arg-type]
     )
     await connecting(consuming.start, to="rabbitmq")
     broker = Broker(publishing, consuming)

@@ -16,7 +16,7 @@ STATEMENTS = sorted(
 )
 # new_id() orders ids by milliseconds; nothing is judged by them.
 MAY_ASK_FOR_THE_TIME = {"libs/clock.py", "libs/ids.py"}
-# The runner of loops and the consumer's edge log, pause and try again; so does the HTTP edge.
+# The runner of loops and the consumer's edge log, pause and try again.
 MAY_CATCH_EVERYTHING = {
     "libs/runtime/loops.py",
     "libs/broker/connection.py",

@@ -177,7 +177,7 @@ async def test_relay_alone_serves_no_people(env: dict[str, str], token: str) -> 
         async with session.get(f"{base_url}/v1/users") as response:
             assert response.status == 404
         async with session.get(f"{base_url}/metrics") as response:
-            assert "jubilee_user_outbox_oldest_seconds" in await response.text()
+            assert "user_outbox_age_seconds" in await response.text()
 
 
 def _client(token: str) -> aiohttp.ClientSession:
