@@ -9,7 +9,7 @@ SOURCES := contracts deploy libs services tests
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run up down reset test check format contracts bench lock
+.PHONY: help venv demo run up down reset test nightly check format contracts bench lock
 
 help: ## Show this list
 	@echo "make <target>:"
@@ -35,6 +35,9 @@ reset: venv ## Stop everything and delete its data
 
 test: venv ## Every test, on servers of their own
 	@$(NATIVE) --folder .local/test with --for-tests -- $(BIN)/python -m pytest $(ARGS)
+
+nightly: venv ## Every test, searching wider and longer
+	@JUBILEE_TEST_DEPTH=nightly $(NATIVE) --folder .local/test with --for-tests -- $(BIN)/python -m pytest $(ARGS)
 
 check: venv ## Format, lint, types, import rules and unit tests, in under a minute
 	@$(BIN)/ruff format --check $(SOURCES)

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from contracts import dispatch, user_events
+from contracts import dispatch, plan_events, recipient_events, user_events
 from contracts.envelope import Event
 
 TYPES: dict[str, type[msgspec.Struct]] = {
@@ -21,6 +21,11 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     dispatch.DELIVERY_UNKNOWN: dispatch.DeliveryUnknown,
     dispatch.DELIVERY_SUPPRESSED: dispatch.DeliverySuppressed,
     dispatch.DELIVERY_RETURNED: dispatch.DeliveryReturned,
+    recipient_events.RECIPIENT_BLOCKS_CHANGED: recipient_events.RecipientBlocksChanged,
+    plan_events.PLAN_PAUSED: plan_events.PlanPaused,
+    plan_events.PLAN_RESUMED: plan_events.PlanResumed,
+    plan_events.PLAN_CANCELLED: plan_events.PlanCancelled,
+    plan_events.PLAN_DAY_CLOSED: plan_events.PlanDayClosed,
 }
 
 

@@ -88,7 +88,7 @@ class DeliveryReturned(Delivery, frozen=True, kw_only=True):
     ``early``: before its instant. ``expired``: too late. ``contact_behind``: the dispatcher has not
     seen ``person_version`` yet. ``schedule_changed``: the dispatcher knows a newer schedule.
     ``kind_unknown``: this dispatcher has no such kind. ``unavailable``: the provider was out of
-    reach for too long.
+    reach for too long. ``paused`` and ``cancelled``: an operator's word reached it first.
     """
 
     reason: str

@@ -7,7 +7,7 @@ queue never change under its name: a change is a new name, ending in the next ve
 
 import msgspec
 
-from contracts import dispatch
+from contracts import dispatch, plan_events
 
 EVENTS = "jubilee.events"
 """Topic exchange of all facts; the routing key is the event's type."""
@@ -73,10 +73,23 @@ PLANNER_OUTCOMES = work_queue(
     "planner.outcomes.v1", exchange=EVENTS, routing_keys=("delivery.*.v1",)
 )
 DISPATCHER_USERS = work_queue("dispatcher.users.v1", exchange=EVENTS, routing_keys=("user.*.v1",))
+PLANNER_BLOCKS = work_queue("planner.blocks.v1", exchange=EVENTS, routing_keys=("recipient.*.v1",))
+DISPATCHER_PAUSES = work_queue(
+    "dispatcher.pauses.v1",
+    exchange=EVENTS,
+    routing_keys=(plan_events.PLAN_PAUSED, plan_events.PLAN_RESUMED, plan_events.PLAN_CANCELLED),
+)
 DISPATCHER_REQUESTS = work_queue(
     "dispatcher.requests.v1", exchange=COMMANDS, routing_keys=(dispatch.DISPATCH_REQUESTED,)
 )
 
 EXCHANGES = (Exchange(EVENTS), Exchange(COMMANDS), Exchange(DEAD))
-WORK_QUEUES = (PLANNER_USERS, PLANNER_OUTCOMES, DISPATCHER_USERS, DISPATCHER_REQUESTS)
+WORK_QUEUES = (
+    PLANNER_USERS,
+    PLANNER_OUTCOMES,
+    PLANNER_BLOCKS,
+    DISPATCHER_USERS,
+    DISPATCHER_PAUSES,
+    DISPATCHER_REQUESTS,
+)
 DEAD_QUEUES = tuple(dead_queue(queue.name) for queue in WORK_QUEUES)

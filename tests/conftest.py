@@ -6,6 +6,12 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.support.databases import drop_templates
+from tests.support.edge_cases import name_after_edge_cases
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Let marked tests bear the ids of their edge cases."""
+    name_after_edge_cases(metafunc)
 
 
 def _given(name: str) -> str:

@@ -6,11 +6,12 @@ from uuid import UUID
 
 import msgspec
 
-from contracts import dispatch, user_events
+from contracts import dispatch, plan_events, recipient_events, user_events
 from contracts.codec import TYPES
 from contracts.envelope import Event, event
 
 _PERSON = UUID("0198f0aa-0000-7000-8000-000000000001")
+_OTHER = UUID("0198f0aa-0000-7000-8000-00000000c001")
 _REGISTERED_AT = datetime(2026, 6, 1, 8, 0, tzinfo=UTC)
 _DUE_AT = datetime(2026, 6, 14, 7, 0, tzinfo=UTC)
 _DAY = date(2026, 6, 14)
@@ -65,19 +66,56 @@ _DATA: dict[str, dict[str, Any]] = {
     dispatch.DELIVERY_UNKNOWN: _OCCURRENCE | {"reason": "no_answer"},
     dispatch.DELIVERY_SUPPRESSED: _OCCURRENCE | {"reason": "user_removed"},
     dispatch.DELIVERY_RETURNED: _OCCURRENCE | {"reason": "schedule_changed"},
+    recipient_events.RECIPIENT_BLOCKS_CHANGED: {
+        "person_id": _PERSON,
+        "revision": 1,
+        "blocks": {"birthday": "unsubscribed"},
+    },
+    plan_events.PLAN_PAUSED: {"pause_id": _OTHER, "paused_at": _DUE_AT, "kind": "birthday"},
+    plan_events.PLAN_RESUMED: {"pause_id": _OTHER, "resumed_at": _DUE_AT},
+    plan_events.PLAN_CANCELLED: {
+        "cancellation_id": _OTHER,
+        "cancelled_at": _DUE_AT,
+        "first_day": _DAY,
+        "last_day": _DAY,
+        "person_id": _PERSON,
+        "kind": "birthday",
+    },
+    plan_events.PLAN_DAY_CLOSED: {
+        "local_day": _DAY,
+        "closing": 1,
+        "closed_at": _DUE_AT + timedelta(hours=75),
+        "owed": 3,
+        "account": [
+            {"kind": "birthday", "state": "accepted", "count": 2},
+            {
+                "kind": "birthday",
+                "state": "suppressed",
+                "reason": "opted_out",
+                "count": 1,
+            },
+        ],
+    },
 }
+
+_SUBJECTS = {
+    "user": str(_PERSON),
+    "recipient": str(_PERSON),
+    "plan": "plan",
+}
+_SOURCES = {"user": "user", "dispatch": "planner", "plan": "planner"}
 
 
 def sample(type_name: str) -> Event[Any]:
     """Return the sample event of ``type_name``."""
     data = msgspec.convert(_DATA[type_name], TYPES[type_name])
-    service = "user" if type_name.startswith("user.") else "dispatcher"
+    family = type_name.partition(".")[0]
     return event(
         data,
         event_id="0198f0aa-0000-7000-8000-00000000e001",
         type_name=type_name,
-        source=f"/jubilee/{'planner' if type_name.startswith('dispatch.') else service}",
-        subject=str(_PERSON) if service == "user" else f"{_DAY}/{_PERSON}/birthday",
-        time=_REGISTERED_AT if service == "user" else _DUE_AT,
+        source=f"/jubilee/{_SOURCES.get(family, 'dispatcher')}",
+        subject=_SUBJECTS.get(family, f"{_DAY}/{_PERSON}/birthday"),
+        time=_REGISTERED_AT if family == "user" else _DUE_AT,
         traceparent=_TRACEPARENT,
     )
