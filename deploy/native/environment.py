@@ -13,7 +13,17 @@ from deploy.native.instance import Instance, State, write_private
 SERVICES = ("user", "planner", "dispatcher")
 DATABASE_URLS = tuple(f"{service.upper()}_DATABASE_URL" for service in SERVICES)
 BROKER_URLS = tuple(f"{service.upper()}_BROKER_URL" for service in SERVICES)
-SCOPES = ("users:read", "users:write", "plans:read", "deliveries:read", "ops:redrive")
+SCOPES = (
+    "users:read",
+    "users:write",
+    "users:export",
+    "events:read",
+    "plans:read",
+    "deliveries:read",
+    "ops:redrive",
+    "ops:pause",
+    "ops:templates",
+)
 KEY_ID = "local"
 WRITTEN = "JUBILEE_LOCAL_URLS"
 """Fingerprint of the URLs that were written here, so that sourcing them is not giving them."""

@@ -19,7 +19,17 @@ from libs.runtime.process import StartupError
 
 logger = logging.getLogger(__name__)
 
-SCOPES: Final = ("users:read", "users:write", "plans:read", "deliveries:read", "ops:redrive")
+SCOPES: Final = (
+    "users:read",
+    "users:write",
+    "users:export",
+    "events:read",
+    "plans:read",
+    "deliveries:read",
+    "ops:redrive",
+    "ops:pause",
+    "ops:templates",
+)
 RELOAD_AFTER_S: Final = 2.0
 """A key taken out of the file stops working within this time."""
 

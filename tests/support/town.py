@@ -15,6 +15,7 @@ from uuid import UUID
 import aiohttp
 import asyncpg
 
+from deploy.native import environment
 from deploy.native.processes import System, free_port
 from tests.support.databases import fresh_database
 from tests.support.vhosts import fresh_vhost
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 SECRET = "town-" + "0" * 32
 AUTHORIZATION = {"Authorization": f"Bearer town.{SECRET}"}
-SCOPES = ["users:read", "users:write", "plans:read", "deliveries:read", "ops:redrive"]
+SCOPES = environment.SCOPES
 OUTBOX = "libs.outbox.migrations"
 
 BIRTHDAY = "2027-03-10"
