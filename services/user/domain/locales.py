@@ -1,9 +1,11 @@
 """Rules for languages and places in time."""
 
 import re
+from functools import cache, lru_cache
 
-from libs.localtime import UnknownZoneError, canonical_zone
+from libs.localtime import UnknownZoneError, canonical_zone, zone_names
 from services.user.domain.errors import FieldRefusedError
+from services.user.domain.nearness import Nearest, did_you_mean
 from services.user.domain.texts import text_of
 
 ZONE_MAX = 64
@@ -33,9 +35,7 @@ def parse_zone(value: object) -> str:
     try:
         return canonical_zone(text)
     except UnknownZoneError as error:
-        raise FieldRefusedError(
-            "unknown_time_zone", "must be an IANA time zone name such as Europe/Berlin"
-        ) from error
+        raise FieldRefusedError("unknown_time_zone", _no_zone(text)) from error
 
 
 def parse_locale(value: object) -> str:
@@ -48,6 +48,17 @@ def parse_locale(value: object) -> str:
     if len(text) > LOCALE_MAX or not _LANGTAG.fullmatch(text):
         raise FieldRefusedError("invalid_locale", "must be a BCP 47 language tag such as pt-BR")
     return _usual_case(text)
+
+
+@lru_cache(maxsize=1024)
+def _no_zone(text: str) -> str:
+    meant = did_you_mean(_zones().to(text))
+    return f"must be an IANA time zone name such as Europe/Berlin{meant}"
+
+
+@cache
+def _zones() -> Nearest:
+    return Nearest(zone_names())
 
 
 def _usual_case(tag: str) -> str:

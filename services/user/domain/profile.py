@@ -10,12 +10,14 @@ from services.user.domain.dates import is_after, parse_date
 from services.user.domain.emails import parse_email
 from services.user.domain.errors import FieldError, FieldRefusedError, Invalid, pointer_to
 from services.user.domain.locales import parse_locale, parse_zone
+from services.user.domain.nearness import Nearest, did_you_mean
 from services.user.domain.texts import parse_external_id, parse_name
 
 LeapDay = Literal["feb28", "mar1"]
 _LEAP_DAYS = ("feb28", "mar1")
 _NAME_SHOWN_MAX = 100
 
+REQUIRED_FIELDS = ("first_name", "last_name", "email", "timezone")
 DATE_FIELDS = ("birthday", "anniversary")
 SCHEDULE_FIELDS = frozenset({"timezone", "leap_day", *DATE_FIELDS})
 """Fields from which instants are computed."""
@@ -53,7 +55,7 @@ def parse_profile(document: Mapping[str, Any], rules: Rules) -> Profile | Invali
     values, errors = _values(document, rules)
     errors += [
         FieldError(pointer_to(name), "missing", "is required")
-        for name in _REQUIRED
+        for name in REQUIRED_FIELDS
         if name not in document
     ]
     return Invalid(tuple(errors)) if errors else _ordered(Profile(**values))
@@ -71,6 +73,13 @@ def merge_profile(current: Profile, patch: Mapping[str, Any], rules: Rules) -> P
     return merged if values.keys().isdisjoint(DATE_FIELDS) else _ordered(merged)
 
 
+def unknown_field(name: str) -> FieldError:
+    """Return the refusal of a field that people do not have, with the one it may be meant for."""
+    shown = name[:_NAME_SHOWN_MAX]
+    detail = f"is not a field of a person{did_you_mean(_FIELDS.to(shown))}"
+    return FieldError(pointer_to(shown), "unknown_field", detail)
+
+
 def changed_fields(before: Profile, after: Profile) -> tuple[str, ...]:
     """Return the names of the fields in which the two differ, in their usual order."""
     return tuple(
@@ -85,8 +94,7 @@ def _values(document: Mapping[str, Any], rules: Rules) -> tuple[dict[str, Any], 
     for name, value in document.items():
         parse = _PARSERS.get(name)
         if parse is None:
-            shown = pointer_to(name[:_NAME_SHOWN_MAX])
-            errors.append(FieldError(shown, "unknown_field", "is not a field of a person"))
+            errors.append(unknown_field(name))
         elif value is None and name in _DEFAULTS:
             values[name] = _DEFAULTS[name]
         else:
@@ -137,7 +145,7 @@ _PARSERS: dict[str, Callable[[object, Rules], Any]] = {
     "location_city": lambda value, _: parse_name(value),
     "location_country": lambda value, _: parse_name(value),
 }
-_REQUIRED = ("first_name", "last_name", "email", "timezone")
+_FIELDS = Nearest(_PARSERS)
 _DEFAULTS: dict[str, Any] = {
     "birthday": None,
     "anniversary": None,
