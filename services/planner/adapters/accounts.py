@@ -8,7 +8,7 @@ import msgspec
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 from services.planner.domain.account import Entry
-from services.planner.domain.planned import State
+from services.planner.domain.state import State
 
 
 class InstantProgress(msgspec.Struct, frozen=True):

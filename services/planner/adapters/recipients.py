@@ -73,6 +73,7 @@ def _columns(recipients: Sequence[Recipient]) -> list[list[Any]]:
             _encoder.encode(one.dates_since).decode(),
             " ".join(one.opt_outs),
             _encoder.encode(one.opted_in_since).decode(),
+            one.is_erased,
         )
         for one in sorted(recipients, key=lambda one: one.person_id)
     ]
@@ -96,4 +97,5 @@ def _recipient(row: Record) -> Recipient:
         dates_since=_instants.decode(row["dates_since"]),
         opt_outs=tuple(row["opt_outs"]),
         opted_in_since=_instants.decode(row["opted_in_since"]),
+        is_erased=row["is_erased"],
     )

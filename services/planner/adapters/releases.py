@@ -9,7 +9,8 @@ import msgspec
 
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
-from services.planner.domain.planned import Planned, State
+from services.planner.domain.planned import Planned
+from services.planner.domain.state import State
 
 Verdict = Literal["released", "stale", "user_removed", "opted_out", "too_late"]
 

@@ -5,7 +5,7 @@ from datetime import date
 
 import msgspec
 
-from services.planner.domain.planned import State
+from services.planner.domain.state import State
 
 
 class Entry(msgspec.Struct, frozen=True):

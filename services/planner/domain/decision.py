@@ -1,24 +1,29 @@
 """Whether an occurrence is owed, and why: the one rule behind plan, answers and explanations."""
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
 
 import msgspec
 
 from contracts.kinds import Kind
+from services.planner.domain.facts import NO_FACTS, Facts
 from services.planner.domain.falling import due_instant, falls_on, has_begun
 from services.planner.domain.origin import Origin
 from services.planner.domain.recipient import Recipient
 from services.planner.domain.recurrence import RECURRENCES
 
+InstantOf = Callable[[date, time, str], datetime]
+"""Says when clocks in a zone show a wall time of a local day."""
+
 
 class UndatedError(Exception):
-    """A decision about a missing person or date names no instant."""
+    """A decision about a missing person, date or day names no instant."""
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One condition, whether it held, the word for when it does not, and what it looked at."""
+    """One condition: its name, the word for when it does not hold, whether it does, its inputs."""
 
+    name: str
     reason: str
     holds: bool
     inputs: dict[str, str]
@@ -27,11 +32,10 @@ class Rule(msgspec.Struct, frozen=True):
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """``rules`` in the order they were asked, up to the first that refused.
 
-    ``reason`` is that rule's word, None where the occurrence is owed. ``due_at`` and what follows
-    from it are None where the person or the date is missing.
+    ``due_at`` and what follows from it are None where the person, the date or the day is missing.
     """
 
-    local_day: date
+    local_day: date | None
     kind: str
     rules: tuple[Rule, ...]
     due_at: datetime | None = None
@@ -42,35 +46,53 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_owed(self) -> bool:
         """Whether every rule held."""
-        return all(rule.holds for rule in self.rules)
+        return self.refusal is None
+
+    @property
+    def refusal(self) -> Rule | None:
+        """The first rule that refused; None where the occurrence is owed."""
+        return next((rule for rule in self.rules if not rule.holds), None)
 
     @property
     def reason(self) -> str | None:
         """The word of the first rule that refused."""
-        return next((rule.reason for rule in self.rules if not rule.holds), None)
+        return None if self.refusal is None else self.refusal.reason
 
-    def instants(self) -> tuple[datetime, datetime, date]:
-        """Return ``due_at``, ``expires_at`` and ``period`` of a decision that has them.
+    def dated(self) -> tuple[date, datetime, datetime, date]:
+        """Return ``local_day``, ``due_at``, ``expires_at`` and ``period`` of one that has them.
 
         Raises:
-            UndatedError: the person or the date is missing.
+            UndatedError: the person, the date or the day is missing.
         """
-        if self.due_at is None or self.expires_at is None or self.period is None:
+        day, due_at, expires_at, period = self.local_day, self.due_at, self.expires_at, self.period
+        if day is None or due_at is None or expires_at is None or period is None:
             raise UndatedError
-        return self.due_at, self.expires_at, self.period
+        return day, due_at, expires_at, period
 
 
-def decide(recipient: Recipient, kind: Kind, local_day: date) -> Decision:
+def decide(
+    recipient: Recipient,
+    kind: Kind,
+    local_day: date | None,
+    *,
+    facts: Facts = NO_FACTS,
+    instant_of: InstantOf = due_instant,
+) -> Decision:
     """Say whether ``recipient`` is owed a greeting of ``kind`` for ``local_day``.
 
-    In order: the person is there, has the date, it falls on the day and not before it happened, the
-    kind is wanted, and all of this was known by the instant at which it is due.
+    In order: the person is there and wants the kind, has the date, it falls on the day and not
+    before it happened; all of this was known by the instant at which it is due; that is not too
+    long ago; nothing blocks the mail, no other day of the period was greeted, and nothing else has
+    become of it. ``local_day`` is None where the date falls on no day that was asked about.
     """
-    rules = tuple(_until_refused(_rules(recipient, kind, local_day)))
     origin = recipient.origin_of(kind) if recipient.is_active else None
-    if origin is None:
+    due_at = None
+    if origin is not None and local_day is not None:
+        due_at = instant_of(local_day, kind.wall_time, recipient.zone)
+    asked = _Asked(recipient, kind, local_day, origin, due_at, facts)
+    rules = tuple(_until_refused(_rules(asked)))
+    if origin is None or local_day is None or due_at is None:
         return Decision(local_day=local_day, kind=kind.name, rules=rules)
-    due_at = due_instant(local_day, kind.wall_time, recipient.zone)
     return Decision(
         local_day=local_day,
         kind=kind.name,
@@ -91,14 +113,15 @@ def years_on(local_day: date, kind: Kind, origin: Origin) -> int | None:
     return None if year is None or origin.year is None else year - origin.year
 
 
-def still_falls(recipient: Recipient, kind: Kind, local_day: date) -> bool:
-    """Tell whether the date is such that an occurrence planned for ``local_day`` may stay."""
-    origin = recipient.origin_of(kind)
-    return (
-        origin is not None
-        and falls_on(local_day, kind, origin=origin, leap_day=recipient.leap_day)
-        and has_begun(origin, local_day)
-    )
+class _Asked(msgspec.Struct, frozen=True):
+    """A question, with what follows from it at once."""
+
+    recipient: Recipient
+    kind: Kind
+    local_day: date | None
+    origin: Origin | None
+    due_at: datetime | None
+    facts: Facts
 
 
 def _until_refused(rules: Iterator[Rule]) -> Iterator[Rule]:
@@ -108,32 +131,116 @@ def _until_refused(rules: Iterator[Rule]) -> Iterator[Rule]:
             return
 
 
-def _rules(recipient: Recipient, kind: Kind, local_day: date) -> Iterator[Rule]:
-    yield Rule("user_removed", recipient.is_active, {"active": str(recipient.is_active).lower()})
-    origin = recipient.origin_of(kind)
-    yield Rule("no_date", origin is not None, {"date": recipient.dates.get(kind.date_field, "")})
-    if origin is None:
+def _rules(asked: _Asked) -> Iterator[Rule]:
+    yield _person_is_there(asked.recipient)
+    yield _kind_is_wanted(asked.recipient, asked.kind)
+    yield _date_is_known(asked.recipient, asked.kind)
+    if asked.origin is None:
         return
-    inputs = {"date": recipient.dates[kind.date_field], "local_day": local_day.isoformat()}
-    falls = falls_on(local_day, kind, origin=origin, leap_day=recipient.leap_day)
-    yield Rule("other_day", falls, inputs | {"leap_day": recipient.leap_day})
-    yield Rule("before_date", has_begun(origin, local_day), inputs)
-    is_wanted = kind.name not in recipient.opt_outs
-    yield Rule("opted_out", is_wanted, {"opt_outs": " ".join(recipient.opt_outs)})
-    yield _known_in_time(recipient, kind, local_day)
+    yield _date_falls_on_day(asked, asked.origin)
+    if asked.local_day is None or asked.due_at is None:
+        return
+    yield _date_has_happened(asked, asked.origin, asked.local_day)
+    yield _known_in_time(asked, asked.local_day, asked.due_at)
+    yield _not_too_late(asked, asked.local_day, asked.due_at)
+    yield _mail_is_not_blocked(asked.facts, asked.kind)
+    yield _only_day_of_period(asked, asked.local_day)
+    yield _not_ended_already(asked.facts, asked.local_day)
 
 
-def _known_in_time(recipient: Recipient, kind: Kind, local_day: date) -> Rule:
-    due_at = due_instant(local_day, kind.wall_time, recipient.zone)
-    since = recipient.since(kind)
-    return Rule(
-        "known_too_late",
-        due_at >= since,
-        {"due_at": due_at.isoformat(), "since": since.isoformat(), "zone": recipient.zone},
+def _person_is_there(recipient: Recipient) -> Rule:
+    inputs = {"active": _word(recipient.is_active), "erased": _word(recipient.is_erased)}
+    return Rule("person_is_there", "user_removed", recipient.is_active, inputs)
+
+
+def _kind_is_wanted(recipient: Recipient, kind: Kind) -> Rule:
+    inputs = {"kind": kind.name, "opt_outs": " ".join(recipient.opt_outs)}
+    return Rule("kind_is_wanted", "opted_out", kind.name not in recipient.opt_outs, inputs)
+
+
+def _date_is_known(recipient: Recipient, kind: Kind) -> Rule:
+    text = recipient.dates.get(kind.date_field)
+    inputs = {"field": kind.date_field, "date": text or ""}
+    return Rule("date_is_known", "no_date", text is not None, inputs)
+
+
+def _date_falls_on_day(asked: _Asked, origin: Origin) -> Rule:
+    falls = asked.local_day is not None and falls_on(
+        asked.local_day, asked.kind, origin=origin, leap_day=asked.recipient.leap_day
     )
+    inputs = _dates(asked) | {"cadence": asked.kind.cadence, "leap_day": asked.recipient.leap_day}
+    return Rule("date_falls_on_day", "other_day", falls, inputs)
 
 
-def next_decision(recipient: Recipient, kind: Kind, *, now: datetime) -> Decision | None:
+def _date_has_happened(asked: _Asked, origin: Origin, local_day: date) -> Rule:
+    return Rule("date_has_happened", "before_date", has_begun(origin, local_day), _dates(asked))
+
+
+def _known_in_time(asked: _Asked, local_day: date, due_at: datetime) -> Rule:
+    """What the plan holds undecided stays owed, even if its instant has moved before ``since``."""
+    since = asked.recipient.since(asked.kind)
+    is_pending = asked.facts.is_pending(local_day)
+    inputs = {
+        "due_at": due_at.isoformat(),
+        "since": since.isoformat(),
+        "zone": asked.recipient.zone,
+        "planned": _word(is_pending),
+    }
+    return Rule("known_in_time", "known_too_late", due_at >= since or is_pending, inputs)
+
+
+def _not_too_late(asked: _Asked, local_day: date, due_at: datetime) -> Rule:
+    now, expires_at = asked.facts.now, due_at + asked.kind.late_limit
+    row = asked.facts.row_on(local_day)
+    is_asked_for = row is not None and row.state in {"released", "accepted"}
+    inputs = {
+        "expires_at": expires_at.isoformat(),
+        "now": "" if now is None else now.isoformat(),
+        "state": "" if row is None else row.state,
+    }
+    is_useful = now is None or now <= expires_at or is_asked_for
+    return Rule("not_too_late", "too_late", is_useful, inputs)
+
+
+def _mail_is_not_blocked(facts: Facts, kind: Kind) -> Rule:
+    block = facts.block_of(kind.name)
+    return Rule("mail_is_not_blocked", block or "blocked", block is None, dict(facts.blocks))
+
+
+def _only_day_of_period(asked: _Asked, local_day: date) -> Rule:
+    """Until it is known what became of another day, this one waits for it."""
+    period = RECURRENCES[asked.kind.cadence].period_of(local_day)
+    holder = asked.facts.holder_of(period, beside=local_day)
+    inputs = {"period": period.isoformat(), "greeted_day": "", "greeted_state": ""}
+    if holder is None:
+        return Rule("only_day_of_period", "already_greeted", True, inputs)
+    inputs |= {"greeted_day": holder.local_day.isoformat(), "greeted_state": holder.state}
+    reason = "already_greeted" if holder.state == "accepted" else "in_flight"
+    return Rule("only_day_of_period", reason, False, inputs)
+
+
+def _not_ended_already(facts: Facts, local_day: date) -> Rule:
+    row = facts.row_on(local_day)
+    if row is None:
+        return Rule("not_ended_already", "ended", True, {"state": "", "reason": ""})
+    inputs = {"state": row.state, "reason": row.reason or ""}
+    return Rule("not_ended_already", row.reason or row.state, not row.has_ended, inputs)
+
+
+def _dates(asked: _Asked) -> dict[str, str]:
+    return {
+        "date": asked.recipient.dates[asked.kind.date_field],
+        "local_day": "" if asked.local_day is None else asked.local_day.isoformat(),
+    }
+
+
+def _word(answer: bool) -> str:
+    return str(answer).lower()
+
+
+def next_decision(
+    recipient: Recipient, kind: Kind, *, now: datetime, facts: Facts = NO_FACTS
+) -> Decision | None:
     """Return the decision on the first occurrence of ``kind`` due at ``now`` or later.
 
     One that is not owed only because it became known too late is passed over. None: there is no
@@ -148,7 +255,7 @@ def next_decision(recipient: Recipient, kind: Kind, *, now: datetime) -> Decisio
     while (
         day := recurrence.next_day(origin, leap_day=recipient.leap_day, since=since)
     ) is not None:
-        decision = decide(recipient, kind, day)
+        decision = decide(recipient, kind, day, facts=facts)
         if _is_ahead(decision, now):
             return decision
         since = day + timedelta(days=1)

@@ -1,32 +1,20 @@
 """What the plan says about an occurrence, and what becomes of it when its person changes."""
 
 from datetime import date, datetime, timedelta
-from typing import Literal
 from uuid import UUID
 
 import msgspec
 
 from contracts.kinds import Kind
-from services.planner.domain.decision import still_falls, years_on
-from services.planner.domain.falling import due_instant
+from services.planner.domain.decision import Decision, decide
+from services.planner.domain.facts import Facts, PlannedDay
 from services.planner.domain.recipient import Recipient
-
-State = Literal[
-    "waiting",
-    "released",
-    "deferred",
-    "accepted",
-    "refused",
-    "unknown",
-    "suppressed",
-    "expired",
-    "cancelled",
-]
-PENDING: tuple[State, ...] = ("waiting", "released", "deferred")
-"""Nothing has been decided yet: the account's ``pending``."""
+from services.planner.domain.state import State
 
 FIRST_RETURN_PAUSE_S = 1.0
 LONGEST_RETURN_PAUSE_S = 60.0
+
+_JUDGED_AT_RELEASE = ("user_removed", "opted_out")
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +54,15 @@ def reschedule(row: Planned, recipient: Recipient, kind: Kind | None) -> Change 
     date has moved away. None: it stays, also for people who left or opted out, who are judged at
     the release.
     """
-    is_judged_later = not recipient.is_active or row.kind in recipient.opt_outs
-    if row.person_version >= recipient.schedule_version or is_judged_later:
+    if row.person_version >= recipient.schedule_version:
         return None
-    if kind is None or not still_falls(recipient, kind, row.local_day):
-        return _ended(row, recipient, kind)
+    if kind is None:
+        return _suppressed(row, "kind_unknown")
+    decision = _decide_pending(row, recipient, kind)
+    if decision.reason in _JUDGED_AT_RELEASE:
+        return None
     earliest_at = row.release_at if row.state == "deferred" else None
-    return _due_again(row, recipient, kind, state=row.state, earliest_at=earliest_at)
+    return _decided(row, recipient, decision, state=row.state, earliest_at=earliest_at)
 
 
 def decide_anew(
@@ -82,13 +72,14 @@ def decide_anew(
 
     It waits again, not before ``earliest_at``, unless there is no one or nothing to greet any more.
     """
-    if recipient is None or not recipient.is_active:
+    if recipient is None:
         return _suppressed(row, "user_removed")
-    if row.kind in recipient.opt_outs:
-        return _suppressed(row, "opted_out")
-    if kind is None or not still_falls(recipient, kind, row.local_day):
-        return _ended(row, recipient, kind)
-    return _due_again(row, recipient, kind, state="waiting", earliest_at=earliest_at)
+    if kind is None:
+        return _suppressed(row, "kind_unknown")
+    decision = _decide_pending(row, recipient, kind)
+    if decision.reason in _JUDGED_AT_RELEASE:
+        return _suppressed(row, decision.reason)
+    return _decided(row, recipient, decision, state="waiting", earliest_at=earliest_at)
 
 
 def return_pause_s(release: int) -> float:
@@ -101,6 +92,12 @@ def calendar_pause(real_s: float, *, rate: float) -> timedelta:
     return timedelta(seconds=real_s * rate)
 
 
+def _decide_pending(row: Planned, recipient: Recipient, kind: Kind) -> Decision:
+    """Ask the rule about a row of which nothing is decided: what is owed stays owed."""
+    pending = PlannedDay(row.local_day, period=row.local_day, state="waiting")
+    return decide(recipient, kind, row.local_day, facts=Facts(rows=(pending,)))
+
+
 def _suppressed(row: Planned, reason: str) -> Change:
     return Change(
         local_day=row.local_day,
@@ -111,24 +108,24 @@ def _suppressed(row: Planned, reason: str) -> Change:
     )
 
 
-def _ended(row: Planned, recipient: Recipient, kind: Kind | None) -> Change:
-    if kind is None:
-        return _suppressed(row, "kind_unknown")
-    return Change(
-        local_day=row.local_day,
-        person_id=row.person_id,
-        kind=row.kind,
-        state="cancelled",
-        reason="date_changed",
-        person_version=recipient.schedule_version,
-    )
-
-
-def _due_again(
-    row: Planned, recipient: Recipient, kind: Kind, *, state: State, earliest_at: datetime | None
+def _decided(
+    row: Planned,
+    recipient: Recipient,
+    decision: Decision,
+    *,
+    state: State,
+    earliest_at: datetime | None,
 ) -> Change:
-    due_at = due_instant(row.local_day, kind.wall_time, recipient.zone)
-    origin = recipient.origin_of(kind)
+    if not decision.is_owed:
+        return Change(
+            local_day=row.local_day,
+            person_id=row.person_id,
+            kind=row.kind,
+            state="cancelled",
+            reason="date_changed",
+            person_version=recipient.schedule_version,
+        )
+    _, due_at, expires_at, _ = decision.dated()
     return Change(
         local_day=row.local_day,
         person_id=row.person_id,
@@ -137,7 +134,7 @@ def _due_again(
         person_version=recipient.schedule_version,
         due_at=due_at,
         release_at=due_at if earliest_at is None else max(due_at, earliest_at),
-        expires_at=due_at + kind.late_limit,
+        expires_at=expires_at,
         zone=recipient.zone,
-        years=None if origin is None else years_on(row.local_day, kind, origin),
+        years=decision.years,
     )

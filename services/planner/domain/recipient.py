@@ -16,7 +16,8 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 
     ``schedule_version`` is the last version that changed the zone, a date, ``leap_day`` or whether
     the person is there at all. ``dates`` maps date fields to ``YYYY-MM-DD`` or ``--MM-DD``. Of
-    someone who is not active only ``person_id`` and the versions need mean anything.
+    someone who is not active only ``person_id`` and the versions need mean anything; who is erased
+    never comes back.
     """
 
     person_id: UUID
@@ -30,6 +31,7 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
     dates_since: Mapping[str, datetime] = {}
     opt_outs: tuple[str, ...] = ()
     opted_in_since: Mapping[str, datetime] = {}
+    is_erased: bool = False
 
     def origin_of(self, kind: Kind) -> Origin | None:
         """Return the date ``kind`` counts from, None where the person has none."""

@@ -84,6 +84,7 @@ def _erased(event: Event[Any], data: UserErased) -> Recipient:
         version=data.version,
         schedule_version=data.schedule_version,
         is_active=False,
+        is_erased=True,
         zone="UTC",
         leap_day="feb28",
         active_since=event.time,

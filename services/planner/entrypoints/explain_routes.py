@@ -19,7 +19,7 @@ from libs.postgres.types import Pool
 from services.planner.app import questions
 from services.planner.app.questions import Explanation
 from services.planner.domain.explanation import smallest_change
-from services.planner.domain.planned import State
+from services.planner.domain.state import State
 
 KindName = Annotated[str, QueryParameter(name="kind", description="Kind of occasion.")]
 Year = Annotated[

@@ -21,8 +21,8 @@ from services.planner.adapters.accounts import Occurrence
 from services.planner.app import questions
 from services.planner.app.questions import Occasions
 from services.planner.domain.decision import Decision
-from services.planner.domain.planned import State
 from services.planner.domain.recipient import Recipient
+from services.planner.domain.state import State
 
 Expectation = Literal["expected", "not_owed"]
 
@@ -103,11 +103,11 @@ def _of_row(row: Occurrence) -> OccurrenceView:
 
 
 def _of_decision(decision: Decision, recipient: Recipient) -> OccurrenceView:
-    due_at, expires_at, period = decision.instants()
+    local_day, due_at, expires_at, period = decision.dated()
     return OccurrenceView(
-        key=occurrence_key(decision.local_day, recipient.person_id, decision.kind),
+        key=occurrence_key(local_day, recipient.person_id, decision.kind),
         kind=decision.kind,
-        local_day=decision.local_day,
+        local_day=local_day,
         zone=recipient.zone,
         due_at=due_at,
         due_at_local=local_time_at(due_at, recipient.zone),

@@ -16,7 +16,7 @@ from libs.postgres.types import Pool
 from services.planner.adapters.accounts import InstantProgress
 from services.planner.app import questions
 from services.planner.domain.account import Entry, Totals, totals
-from services.planner.domain.planned import State
+from services.planner.domain.state import State
 
 MAX_DAYS = 92
 

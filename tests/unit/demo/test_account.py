@@ -5,7 +5,7 @@ from typing import get_args
 from deploy.demo.apis import WORD_OF_STATE, LedgerRow, account_of
 from deploy.demo.fleet import FLEET
 from deploy.demo.kills import KILLS
-from services.planner.domain.planned import State
+from services.planner.domain.state import State
 
 
 def test_every_state_of_the_plan_has_its_word() -> None:

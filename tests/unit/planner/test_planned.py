@@ -16,11 +16,11 @@ from services.planner.domain.horizon import days_to_open, last_closable_day, las
 from services.planner.domain.planned import (
     Change,
     Planned,
-    State,
     decide_anew,
     reschedule,
     return_pause_s,
 )
+from services.planner.domain.state import State
 from tests.support.recipients import a_recipient, changed, day, utc
 
 DAY = day("2026-06-14")

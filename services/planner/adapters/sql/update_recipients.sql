@@ -10,12 +10,13 @@ SET version = incoming.version,
     dates = incoming.dates,
     dates_since = incoming.dates_since,
     opt_outs = string_to_array(incoming.opt_outs, ' '),
-    opted_in_since = incoming.opted_in_since
+    opted_in_since = incoming.opted_in_since,
+    is_erased = incoming.is_erased
 FROM unnest(
     $1::uuid[], $2::int[], $3::int[], $4::boolean[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::jsonb[], $9::jsonb[], $10::text[], $11::jsonb[]
+    $8::jsonb[], $9::jsonb[], $10::text[], $11::jsonb[], $12::boolean[]
 ) AS incoming (
     person_id, version, schedule_version, is_active, zone, leap_day, active_since, dates,
-    dates_since, opt_outs, opted_in_since
+    dates_since, opt_outs, opted_in_since, is_erased
 )
 WHERE recipients.person_id = incoming.person_id AND recipients.version < incoming.version
