@@ -30,12 +30,8 @@ from services.dispatcher.adapters.mime import Sender
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
 from services.dispatcher.adapters.providers.provider import Provider
-from services.dispatcher.adapters.providers.smtp import (
-    SmtpProvider,
-    SmtpServer,
-    SmtpUrlError,
-    read_smtp_url,
-)
+from services.dispatcher.adapters.providers.smtp import SmtpProvider
+from services.dispatcher.adapters.providers.smtp_url import SmtpUrlError, read_smtp_url
 from services.dispatcher.adapters.providers.vendor import VendorProvider
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.keep_partitions import keep_partitions
@@ -90,12 +86,7 @@ def make_provider(settings: DispatcherSettings) -> Provider:
     url, timeout_s = _provider_url(settings), settings.provider_timeout_s
     match settings.provider:
         case "smtp":
-            return SmtpProvider(
-                _smtp_server(url),
-                sender=sender,
-                timeout_s=timeout_s,
-                lookup_delay_s=settings.lookup_delay_s,
-            )
+            return _smtp_provider(settings, url, sender)
         case "vendor":
             return VendorProvider(
                 url, connections=settings.provider_connections, timeout_s=timeout_s
@@ -296,8 +287,13 @@ def _sender(settings: DispatcherSettings) -> Sender:
         raise StartupError(f"DISPATCHER_SENDER_ADDRESS: {error}") from error
 
 
-def _smtp_server(url: str) -> SmtpServer:
+def _smtp_provider(settings: DispatcherSettings, url: str, sender: Sender) -> SmtpProvider:
     try:
-        return read_smtp_url(url)
+        return SmtpProvider(
+            read_smtp_url(url),
+            sender=sender,
+            timeout_s=settings.provider_timeout_s,
+            lookup_delay_s=settings.lookup_delay_s,
+        )
     except SmtpUrlError as error:
         raise StartupError(f"DISPATCHER_PROVIDER_URL: {error}") from error

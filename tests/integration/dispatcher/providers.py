@@ -21,7 +21,8 @@ from services.dispatcher.adapters.mime import Sender
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
 from services.dispatcher.adapters.providers.provider import Provider
-from services.dispatcher.adapters.providers.smtp import SmtpProvider, read_smtp_url
+from services.dispatcher.adapters.providers.smtp import SmtpProvider
+from services.dispatcher.adapters.providers.smtp_url import read_smtp_url
 from services.dispatcher.adapters.providers.vendor import VendorProvider
 from services.dispatcher.domain.greeting import Mail
 from tests.support.deliveries import NINE, TODAY, FakeProvider

@@ -11,7 +11,8 @@ import pytest
 from libs.clock import monotonic_s
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing
-from services.dispatcher.adapters.providers.smtp import SmtpProvider, read_smtp_url
+from services.dispatcher.adapters.providers.smtp import SmtpProvider
+from services.dispatcher.adapters.providers.smtp_url import read_smtp_url
 from services.dispatcher.domain.delivery import (
     Accepted,
     Deferred,

@@ -8,7 +8,7 @@ from services.dispatcher.adapters.providers.reasons import (
     result_of_failure,
     result_of_status,
 )
-from services.dispatcher.adapters.providers.smtp import SmtpUrlError, read_smtp_url
+from services.dispatcher.adapters.providers.smtp_url import SmtpUrlError, read_smtp_url
 from services.dispatcher.domain.delivery import (
     Accepted,
     Deferred,

@@ -1,65 +1,34 @@
 """SMTP over kept connections, and an optional look-up to ask what became of a mail."""
 
 import asyncio
-import contextlib
+import logging
+from collections import deque
 from collections.abc import Sequence
-from typing import Any, Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any
 
 import aiohttp
-import aiosmtplib
 import msgspec
 
 from libs.clock import monotonic_s
 from services.dispatcher.adapters.mime import MimeWriter, Sender
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
 from services.dispatcher.adapters.providers.reasons import LEASE_SHORT
-from services.dispatcher.domain.delivery import Accepted, Deferred, Refused, Result, Unknown
+from services.dispatcher.adapters.providers.smtp_opening import (
+    NotConnectedError,
+    open_connection,
+    tls_context,
+)
+from services.dispatcher.adapters.providers.smtp_session import (
+    CONNECTION_LOST,
+    Outgoing,
+    SmtpSession,
+)
+from services.dispatcher.adapters.providers.smtp_url import SmtpServer
+from services.dispatcher.adapters.providers.smtp_wire import ended
+from services.dispatcher.domain.delivery import Deferred, Result
 from services.dispatcher.domain.greeting import Mail
 
-_MAILS_PER_CONNECTION = 200
-_IDLE_S = 20.0
-_DEFAULT_CONNECTIONS = 8
-_CLOSING = 421
-
-StartTls = Literal["auto", "required", "never"]
-
-
-class SmtpUrlError(ValueError):
-    """The provider's URL cannot be read; the text says what to write."""
-
-
-class SmtpServer(msgspec.Struct, frozen=True, kw_only=True):
-    """Where to send and how, as the URL says."""
-
-    host: str
-    port: int
-    is_tls: bool
-    start_tls: StartTls
-    username: str | None
-    password: str | None
-    connections: int
-    lookup: str | None
-
-
-class _Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    connections: int = _DEFAULT_CONNECTIONS
-    lookup: str | None = None
-    starttls: StartTls | None = None
-
-
-class _Connection(msgspec.Struct):
-    client: aiosmtplib.SMTP
-    mails: int = 0
-    idle_since_s: float = 0.0
-
-
-class _Connecting(Exception):  # noqa: N818
-    """No connection could be made; ``result`` is what that means for the mail."""
-
-    def __init__(self, result: Deferred) -> None:
-        super().__init__(result.reason)
-        self.result = result
+logger = logging.getLogger(__name__)
 
 
 class _Listing(msgspec.Struct, frozen=True):
@@ -69,40 +38,13 @@ class _Listing(msgspec.Struct, frozen=True):
 _listing = msgspec.json.Decoder(_Listing)
 
 
-def read_smtp_url(url: str) -> SmtpServer:
-    """Read ``smtp[s]://[user:password@]host[:port][?connections=8&lookup=<url>&starttls=auto]``.
-
-    With credentials ``starttls`` is ``required`` unless the URL says otherwise.
-
-    Raises:
-        SmtpUrlError: it has another form.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
-        raise SmtpUrlError("give smtp://host:port or smtps://host:port")
-    try:
-        options = msgspec.convert(dict(parse_qsl(parts.query)), _Options, strict=False)
-    except msgspec.ValidationError as error:
-        raise SmtpUrlError(f"the SMTP URL's options: {error}") from error
-    if options.connections < 1:
-        raise SmtpUrlError("the SMTP URL's option connections must be at least 1")
-    is_tls = parts.scheme == "smtps"
-    return SmtpServer(
-        host=parts.hostname,
-        port=parts.port or (465 if is_tls else 25),
-        is_tls=is_tls,
-        start_tls=options.starttls or ("required" if parts.username else "auto"),
-        username=unquote(parts.username) if parts.username else None,
-        password=unquote(parts.password or "") if parts.username else None,
-        connections=options.connections,
-        lookup=options.lookup,
-    )
-
-
 class SmtpProvider:
     """Sends over at most ``server.connections`` connections, one mail at a time on each.
 
     ``lookup_delay_s`` is how long after a mail was taken the look-up may still not show it.
+
+    Raises:
+        SmtpUrlError: the authorities the URL names cannot be used.
     """
 
     def __init__(
@@ -115,10 +57,11 @@ class SmtpProvider:
             lookup_delay_s=lookup_delay_s,
         )
         self._server = server
+        self._context = tls_context(server)
         self._mailbox = sender.mailbox
         self._writer = MimeWriter(sender)
         self._free = asyncio.Semaphore(server.connections)
-        self._idle: list[_Connection] = []
+        self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
         self._session = (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=timeout_s))
             if server.lookup
@@ -146,100 +89,69 @@ class SmtpProvider:
             raise FindError(f"{occurrence}: {type(error).__name__}") from error
 
     async def close(self) -> None:
-        while self._idle:
-            self._idle.pop().client.close()
+        sessions = list(self._idle)
+        for session in sessions:
+            self._retire(session)
+        await ended(session.wire for session in sessions)
         if self._session is not None:
             await self._session.close()
 
-    async def deliver_one(self, mail: Mail, *, start_before_s: float) -> Result:
-        """Send one mail over a free connection.
+    def outgoing(self, place: int, mail: Mail) -> Outgoing:
+        """Return ``mail``, the one at ``place`` of its batch, as it goes out."""
+        return Outgoing(
+            place,
+            self._mailbox.encode("ascii"),
+            mail.recipient.encode("ascii"),
+            mail.message_id,
+            self._writer.write(mail),
+        )
+
+    @property
+    def free(self) -> asyncio.Semaphore:
+        """Counts the connections that may still be used."""
+        return self._free
+
+    async def take_session(self) -> SmtpSession:
+        """Return an idle connection, or a new one.
 
         Raises:
-            _Connecting: no connection could be made; nothing was sent.
+            NotConnectedError: there is none; nothing was sent.
         """
-        async with self._free:
-            reused = self._take_idle()
-            if reused is not None:
-                result = await self._send(reused, mail, start_before_s)
-                # A server may close an idle connection at any time; before DATA that is harmless.
-                if result is not _CLOSED_EARLY:
-                    return result
-            return await self._send(await self._connect(), mail, start_before_s)
-
-    def _take_idle(self) -> _Connection | None:
         while self._idle:
-            connection = self._idle.pop()
-            is_fresh = monotonic_s() - connection.idle_since_s < _IDLE_S
-            if is_fresh and connection.client.is_connected:
-                return connection
-            connection.client.close()
-        return None
+            session, timer = self._idle.popitem()
+            timer.cancel()
+            if session.is_usable:
+                session.is_fresh = False
+                return session
+            session.end()
+        return await self._open()
 
-    def _give_back(self, connection: _Connection) -> None:
-        connection.mails += 1
-        if connection.mails >= _MAILS_PER_CONNECTION or not connection.client.is_connected:
-            connection.client.close()
+    def give_back(self, session: SmtpSession) -> None:
+        """Keep a connection for later, or end it."""
+        if not session.is_usable:
+            session.end()
             return
-        connection.idle_since_s = monotonic_s()
-        self._idle.append(connection)
+        loop = asyncio.get_running_loop()
+        self._idle[session] = loop.call_later(self._server.idle_s, self._retire, session)
 
-    async def _connect(self) -> _Connection:
-        server = self._server
-        client = aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.is_tls,
-            start_tls=False if server.is_tls else _START_TLS[server.start_tls],
-            local_hostname=self._mailbox.rpartition("@")[2],
-            timeout=self.traits.timeout_s,
+    def _retire(self, session: SmtpSession) -> None:
+        self._idle.pop(session).cancel()
+        session.end()
+
+    async def _open(self) -> SmtpSession:
+        timeout_s = self.traits.timeout_s
+        opened = await open_connection(
+            self._server,
+            self._context,
+            local_name=self._mailbox.rpartition("@")[2],
+            within_s=self._server.opening_s or timeout_s,
         )
-        try:
-            async with asyncio.timeout(self.traits.timeout_s):
-                await client.connect()
-        except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError) as error:
-            client.close()
-            raise _Connecting(_not_connected(error)) from error
-        return _Connection(client)
-
-    async def _send(self, connection: _Connection, mail: Mail, start_before_s: float) -> Result:
-        """Run one mail transaction. Until DATA begins a failure is certain to have sent nothing."""
-        if monotonic_s() >= start_before_s:
-            self._give_back(connection)
-            return LEASE_SHORT
-        client = connection.client
-        may_have_it = False
-        try:
-            async with asyncio.timeout(self.traits.timeout_s):
-                await client.mail(self._mailbox)
-                await client.rcpt(mail.recipient)
-                may_have_it = True
-                await client.data(self._writer.write(mail))
-        except aiosmtplib.SMTPResponseException as error:
-            # A negative answer, the one to the final dot included: the server did not take it.
-            await self._reset(connection, error.code)
-            return _refusal(error)
-        except TimeoutError:
-            client.close()
-            return Unknown("timed_out") if may_have_it else Deferred("timed_out")
-        except (aiosmtplib.SMTPException, OSError):
-            client.close()
-            return Unknown("connection_lost") if may_have_it else _CLOSED_EARLY
-        except asyncio.CancelledError:
-            client.close()
-            raise
-        self._give_back(connection)
-        return Accepted(mail.message_id)
-
-    async def _reset(self, connection: _Connection, code: int) -> None:
-        """Make the connection fit for the next mail, or drop it."""
-        if code != _CLOSING and connection.client.is_connected:
-            with contextlib.suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-                await connection.client.rset()
-                self._give_back(connection)
-                return
-        connection.client.close()
+        return SmtpSession(
+            opened,
+            mails=self._server.mails,
+            envelope_s=self._server.envelope_s or timeout_s,
+            answer_s=timeout_s,
+        )
 
 
 class _Batch:
@@ -250,46 +162,89 @@ class _Batch:
     ) -> None:
         self.results: list[Result] = [LEASE_SHORT] * len(mails)
         self._provider = provider
-        self._mails = enumerate(mails)
+        self._mails = mails
+        self._waiting = deque(range(len(mails)))
+        self._tried_again: set[int] = set()
         self._start_before_s = start_before_s
-        self._outage: Deferred | None = None
+        self._open_sessions = 0
 
     async def work(self) -> None:
-        """Deliver mails until none is left."""
-        for place, mail in self._mails:
-            self.results[place] = self._outage or await self._deliver(mail)
+        """Send mails over one connection after the other until none is left."""
+        async with self._provider.free:
+            while self._waiting and not self._is_late():
+                try:
+                    session = await self._provider.take_session()
+                except NotConnectedError as error:
+                    self._give_up(error.result)
+                    return
+                await self._use(session)
 
-    async def _deliver(self, mail: Mail) -> Result:
+    def _is_late(self) -> bool:
+        return monotonic_s() >= self._start_before_s
+
+    def _give_up(self, result: Deferred) -> None:
+        """Leave what waits to the workers that have a connection; without any, end it."""
+        logger.warning(
+            "provider.not_connected",
+            extra={"provider": "smtp", "reason": result.reason, "answer": result.answer},
+        )
+        if not self._open_sessions:
+            for place in self._waiting:
+                self.results[place] = result
+            self._waiting.clear()
+
+    async def _use(self, session: SmtpSession) -> None:
+        self._open_sessions += 1
         try:
-            return await self._provider.deliver_one(mail, start_before_s=self._start_before_s)
-        except _Connecting as failure:
-            self._outage = failure.result
-            return failure.result
+            await self._send_over(session)
+        except asyncio.CancelledError:
+            session.abort()
+            raise
+        finally:
+            self._open_sessions -= 1
+            self._provider.give_back(session)
 
+    async def _send_over(self, session: SmtpSession) -> None:
+        current = self._announced(session)
+        while current is not None:
+            refusal = await session.go_ahead()
+            if refusal is not None:
+                self._note_refusal(session, current, refusal)
+                current = self._announced(session)
+            elif self._is_late():
+                # The server waits for a text. Without one it forgets the mail.
+                session.abort()
+                return
+            else:
+                follower = self._next(session) if session.is_pipelining else None
+                self.results[current.place] = await session.hand_over(current, follower)
+                session.is_fresh = False
+                current = follower or self._announced(session)
 
-_CLOSED_EARLY = Deferred("connection_lost")
-_START_TLS = {"auto": None, "required": True, "never": False}
+    def _announced(self, session: SmtpSession) -> Outgoing | None:
+        mail = self._next(session)
+        if mail is not None:
+            session.announce(mail)
+        return mail
 
+    def _next(self, session: SmtpSession) -> Outgoing | None:
+        """Return the next mail that the server of ``session`` can carry."""
+        while self._waiting and session.has_room and not self._is_late():
+            place = self._waiting.popleft()
+            mail = self._provider.outgoing(place, self._mails[place])
+            if (refusal := session.unfit(mail)) is None:
+                return mail
+            self.results[place] = refusal
+        return None
 
-def _not_connected(error: Exception) -> Deferred:
-    if isinstance(error, aiosmtplib.SMTPAuthenticationError):
-        return Deferred("unauthorised", error.code)
-    if isinstance(error, aiosmtplib.SMTPResponseException):
-        return Deferred("server_error", error.code)
-    if isinstance(error, aiosmtplib.SMTPConnectError | TimeoutError | ConnectionError):
-        return Deferred("unreachable")
-    return Deferred("misconfigured")
+    def _note_refusal(self, session: SmtpSession, mail: Outgoing, refusal: Result) -> None:
+        """Keep what became of ``mail``.
 
-
-def _refusal(error: aiosmtplib.SMTPResponseException) -> Result:
-    code = error.code
-    if code == _CLOSING:
-        return Deferred("server_error", code)
-    if not 500 <= code < 600:
-        return Deferred("try_later", code)
-    if isinstance(error, aiosmtplib.SMTPSenderRefused):
-        # That is about us, not about the person.
-        return Deferred("misconfigured", code)
-    if isinstance(error, aiosmtplib.SMTPRecipientRefused):
-        return Refused("recipient_refused", code)
-    return Refused("mail_refused", code)
+        A server may end a connection between two mails at any time: that costs another try only.
+        """
+        is_first_loss = mail.place not in self._tried_again
+        if refusal is CONNECTION_LOST and not session.is_fresh and is_first_loss:
+            self._tried_again.add(mail.place)
+            self._waiting.appendleft(mail.place)
+        else:
+            self.results[mail.place] = refusal
