@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 from contracts.dispatch import DispatchRequested
 from libs.ids import occurrence_key
@@ -17,6 +18,7 @@ from services.dispatcher.domain.delivery import (
     Claim,
     DeliveryEvent,
     Recipient,
+    Writing,
 )
 
 LOOKED_BACK_DAYS = 14
@@ -68,6 +70,7 @@ async def claim_requests(
     claim_id: UUID,
     lease_s: float,
     provider: str,
+    texts_as_of: int,
 ) -> Judgement:
     """Claim what may be sent; ``requests`` is not empty and names no attempt twice.
 
@@ -92,11 +95,15 @@ async def claim_requests(
             provider,
             min(days),
             max(days),
+            [request.years for request in requests],
+            texts_as_of,
         )
     first = rows[0]
     won, taken = _as_set(first["won_keys"]), _as_set(first["taken_keys"])
+    writing = Writing(now, texts_as_of)
     judged = [
-        _judged(request, row, won, taken) for request, row in zip(requests, rows, strict=True)
+        _judged(request, row, won, taken, writing)
+        for request, row in zip(requests, rows, strict=True)
     ]
     return Judgement(judged, first["lease_until"])
 
@@ -161,6 +168,33 @@ async def list_spent(connection: Connection, requests: Sequence[DispatchRequeste
     return [place in spent for place in range(1, len(requests) + 1)]
 
 
+async def as_first_written(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
+    """Return ``claims``, each that repeats a mail a provider may have as that mail was written."""
+    rows = await connection.fetch(
+        SQL.list_first_writings,
+        [claim.request.local_day for claim in claims],
+        [claim.request.person_id for claim in claims],
+        [claim.request.kind for claim in claims],
+    )
+    first = {row["place"] - 1: row for row in rows}
+    return [
+        _rewritten(claim, first[place]) if place in first else claim
+        for place, claim in enumerate(claims)
+    ]
+
+
+def _rewritten(claim: Claim, row: Record) -> Claim:
+    recipient = claim.recipient
+    if row["email"] is not None:
+        recipient = Recipient(row["email"], row["first_name"], row["last_name"], row["locale"])
+    return replace(
+        claim,
+        request=replace(claim.request, years=row["years"]),
+        recipient=recipient,
+        writing=Writing(row["recorded_at"], row["texts_as_of"]),
+    )
+
+
 async def read_lease_left_s(connection: Connection, lease_until: datetime) -> float:
     """Return the real seconds a lease has left, by the database's clock."""
     left_s: float = await connection.fetchval(SQL.read_lease_left, lease_until)
@@ -210,6 +244,7 @@ def _columns(events: Sequence[DeliveryEvent]) -> tuple[list[Any], ...]:
         [event.provider for event in events],
         [event.message_id for event in events],
         [event.answer for event in events],
+        [event.template_version for event in events],
     )
 
 
@@ -231,6 +266,7 @@ def _judged(
     row: Record,
     won: frozenset[str] | None,
     taken: frozenset[str] | None,
+    writing: Writing,
 ) -> Judged:
     """Return the verdict, corrected where a copy was faster; None of a set means all are in it."""
     verdict, attempts = row["verdict"], row["attempts"]
@@ -244,4 +280,4 @@ def _judged(
     if verdict != "claim":
         return Judged(request, verdict, attempts, None)
     recipient = Recipient(row["email"], row["first_name"], row["last_name"], row["locale"])
-    return Judged(request, verdict, attempts, Claim(request, recipient, attempts))
+    return Judged(request, verdict, attempts, Claim(request, recipient, attempts, writing))

@@ -36,6 +36,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str | None
     person_version: int | None
     answer: int | None
+    years: int | None
+    texts_as_of: int | None
+    template_version: int | None
 
 
 class UnknownOutcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ REQUESTS_JUDGED = declare_counter(
             "unavailable",
             "user_removed",
             "opted_out",
+            "unsubscribed",
             "address_suppressed",
             "already_greeted",
         )

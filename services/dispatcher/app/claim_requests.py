@@ -1,7 +1,7 @@
 """Takes requests for sending: the only door to the provider."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from services.dispatcher.adapters.metrics import (
     REQUESTS_JUDGED,
 )
 from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.keep_texts import read_texts
 from services.dispatcher.domain.delivery import (
     OUTCOME,
     RETURNED_REASONS,
@@ -29,6 +30,7 @@ from services.dispatcher.domain.delivery import (
     Claim,
     DeliveryEvent,
 )
+from services.dispatcher.domain.texts import Text, Texts
 
 REPEATED_WITHIN_S = 10.0
 
@@ -36,11 +38,20 @@ _HELD = frozenset({"held", "already_greeted"})
 
 
 class Claimed(msgspec.Struct, frozen=True):
-    """What is ours to send until ``lease_until``, by the database's clock."""
+    """What is ours to send until ``lease_until``, by the database's clock.
+
+    ``texts`` holds what the claims are written from, by the choice as of which it held.
+    """
 
     claim_id: UUID
     claims: list[Claim]
     lease_until: datetime
+    texts: Mapping[int, Texts]
+
+    def text_of(self, claim: Claim) -> Text:
+        """Return the text from which the mail of ``claim`` is written."""
+        texts = self.texts[claim.writing.texts_as_of]
+        return texts.best(claim.request.kind, claim.recipient.locale)
 
 
 async def claim_requests(courier: Courier, requests: Sequence[DispatchRequested]) -> Claimed | None:
@@ -75,9 +86,11 @@ async def _claim(
     returned: Sequence[Returned],
     claim_id: UUID,
 ) -> Claimed | None:
-    now = courier.clock.now()
+    now, texts = courier.clock.now(), courier.greetings.texts
     async with courier.pool.acquire() as connection, connection.transaction():
-        judgement = await _judge(courier, connection, requests, claim_id=claim_id, now=now)
+        judgement = await _judge(
+            courier, connection, requests, claim_id=claim_id, now=now, texts_as_of=texts.as_of
+        )
         judged = judgement.judged if judgement else []
         ended = await _end_unsent(courier, connection, judged, now=now)
         copies = [one.request for one in judged if one.verdict == "copy"]
@@ -87,11 +100,12 @@ async def _claim(
             *(Returned(one.request, one.verdict) for one in judged if _is_returned(one)),
         ]
         await outbox.put(connection, messages([*ended, *known], turned_away, now=now))
+        claims = await _written_claims(connection, judged)
+        written_from = await _texts_of(courier, connection, claims, texts)
     _count(judged, returned, ended)
-    claims = [one.claim for one in judged if one.claim is not None]
     if not claims or judgement is None:
         return None
-    return Claimed(claim_id, claims, judgement.lease_until)
+    return Claimed(claim_id, claims, judgement.lease_until, written_from)
 
 
 async def _judge(
@@ -101,6 +115,7 @@ async def _judge(
     *,
     claim_id: UUID,
     now: datetime,
+    texts_as_of: int,
 ) -> Judgement | None:
     if not requests:
         return None
@@ -111,7 +126,26 @@ async def _judge(
         claim_id=claim_id,
         lease_s=courier.lease_s,
         provider=courier.provider.traits.name,
+        texts_as_of=texts_as_of,
     )
+
+
+async def _written_claims(connection: Connection, judged: Iterable[Judged]) -> list[Claim]:
+    """Return what is ours to send, repeats of what a provider may have as they were written."""
+    claims = [one.claim for one in judged if one.claim is not None]
+    if not any(claim.attempts for claim in claims):
+        return claims
+    return await delivery_events.as_first_written(connection, claims)
+
+
+async def _texts_of(
+    courier: Courier, connection: Connection, claims: Iterable[Claim], texts: Texts
+) -> dict[int, Texts]:
+    """Return ``texts`` and the former ones that repeats are written from."""
+    former = {claim.writing.texts_as_of for claim in claims} - {texts.as_of}
+    return {texts.as_of: texts} | {
+        as_of: await read_texts(connection, courier.greetings, as_of=as_of) for as_of in former
+    }
 
 
 async def _end_unsent(

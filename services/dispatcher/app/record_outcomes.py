@@ -50,7 +50,7 @@ async def record_outcomes(courier: Courier, claimed: Claimed, results: Sequence[
     started_s = monotonic_s()
     now = courier.clock.now()
     outcomes = [
-        _outcome(courier, claim, result, now)
+        _outcome(courier, claimed, claim, result, now)
         for claim, result in zip(claimed.claims, results, strict=True)
     ]
     recorded = await repeating(
@@ -88,7 +88,9 @@ async def _settle_late(
     return [settlement for settlement in settlements if settlement.key in there]
 
 
-def _outcome(courier: Courier, claim: Claim, result: Result, now: datetime) -> DeliveryEvent:
+def _outcome(
+    courier: Courier, claimed: Claimed, claim: Claim, result: Result, now: datetime
+) -> DeliveryEvent:
     request = claim.request
     outcome = DeliveryEvent(
         local_day=request.local_day,
@@ -100,6 +102,7 @@ def _outcome(courier: Courier, claim: Claim, result: Result, now: datetime) -> D
         period=request.period,
         recorded_at=now,
         provider=courier.provider.traits.name,
+        template_version=claimed.text_of(claim).version,
     )
     if isinstance(result, Accepted):
         return replace(outcome, message_id=storable_id(result.message_id), due_at=request.due_at)

@@ -1,5 +1,6 @@
 """Hands claimed greetings to the provider."""
 
+import logging
 import math
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,12 +22,15 @@ from services.dispatcher.domain.delivery import (
     Result,
     is_trouble,
 )
-from services.dispatcher.domain.greeting import Greetings, Mail
+from services.dispatcher.domain.greeting import Greetings, Mail, RenderingError
+
+logger = logging.getLogger(__name__)
 
 LEASE_LOOK_WITHIN_S = 5.0
 """How long the database is asked for what is left of a lease before the mails are put off."""
 
 _ADDRESS_UNUSABLE = Refused("address_unusable")
+_NOT_RENDERED = Refused("rendering_failed")
 _BREAKER_OPEN = Deferred("unavailable")
 
 
@@ -45,17 +49,22 @@ async def send_claims(courier: Courier, claimed: Claimed) -> list[Result]:
     clock, then the provider is called. Between that look and the provider's socket a frozen
     process could still outlive its lease; nothing on this side can close that window.
     """
-    mails = [_render(courier.greetings, claim, courier.clock.now()) for claim in claimed.claims]
+    mails = [_render(courier.greetings, claimed, claim) for claim in claimed.claims]
     ready = [mail for mail in mails if isinstance(mail, Mail)]
     sent = iter(await _deliver(courier, ready, claimed.lease_until) if ready else [])
     return [next(sent) if isinstance(mail, Mail) else mail for mail in mails]
 
 
-def _render(greetings: Greetings, claim: Claim, sent_at: datetime) -> Mail | Refused:
+def _render(greetings: Greetings, claimed: Claimed, claim: Claim) -> Mail | Refused:
     try:
-        return greetings.render(claim, sent_at=sent_at)
+        return greetings.render(claim, claimed.text_of(claim))
     except UnusableAddressError:
         return _ADDRESS_UNUSABLE
+    except RenderingError as error:
+        logger.error(  # noqa: TRY400 - values of a mail have no place in a log
+            "mail.not_rendered", extra={"kind": claim.request.kind, "template": str(error)}
+        )
+        return _NOT_RENDERED
 
 
 async def _deliver(courier: Courier, mails: Sequence[Mail], lease_until: datetime) -> list[Result]:

@@ -16,7 +16,7 @@ RETURNED_REASONS = frozenset(
     {"early", "expired", "contact_behind", "schedule_changed", "kind_unknown", "unavailable"}
 )
 SUPPRESSED_REASONS = frozenset(
-    {"user_removed", "opted_out", "address_suppressed", "already_greeted"}
+    {"user_removed", "opted_out", "unsubscribed", "address_suppressed", "already_greeted"}
 )
 
 CLAIM, OUTCOME, SETTLEMENT = 0, 1, 2
@@ -78,18 +78,31 @@ class Recipient(msgspec.Struct, frozen=True, gc=False):
     locale: str
 
 
+class Writing(msgspec.Struct, frozen=True, gc=False):
+    """When a mail was first written, and from the texts as of which choice of an operator.
+
+    Together with recipient and years that is all its bytes depend on. A repeat of a mail that a
+    provider may have is written from the same.
+    """
+
+    at: datetime
+    texts_as_of: int
+
+
 class Claim(msgspec.Struct, frozen=True):
     """A request that is ours to send. ``attempts`` counts the earlier attempts."""
 
     request: DispatchRequested
     recipient: Recipient
     attempts: int
+    writing: Writing
 
 
 class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One recorded step of one attempt, as far as anyone else needs it.
 
-    ``due_at`` and ``message_id`` stand on accepted ones, ``retry_at`` on deferred ones.
+    ``due_at`` and ``message_id`` stand on accepted ones, ``retry_at`` on deferred ones,
+    ``template_version`` wherever a mail was written.
     """
 
     local_day: date
@@ -106,6 +119,7 @@ class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):
     provider: str | None = None
     message_id: str | None = None
     answer: int | None = None
+    template_version: int | None = None
 
     @property
     def occurrence(self) -> str:

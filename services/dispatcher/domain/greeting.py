@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from functools import lru_cache
 
 import msgspec
 
@@ -11,21 +10,31 @@ from contracts.kinds import Kind
 from libs.ids import occurrence_key, occurrence_uuid
 from services.dispatcher.domain.address import mailbox
 from services.dispatcher.domain.delivery import Claim
-from services.dispatcher.domain.template import Render, TemplateError, Values, compile_template
-
-FALLBACK_LANGUAGE = "en"
-_LOCALES_KEPT = 512
+from services.dispatcher.domain.template import Values
+from services.dispatcher.domain.texts import SHIPPED, Text, Texts
+from services.dispatcher.domain.unsubscribing import UnsubscribeLinks
 
 # Controls, line and paragraph separators, surrogates, and the marks that turn text around.
 _UNFIT_FOR_HEADERS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
 )
 # What UTF-8 cannot carry, and NUL, which mail must not.
 _UNFIT_FOR_BODIES = re.compile("[\x00\ud800-\udfff]")
 
+_BROKEN = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
+"""What a text can raise that compiles and still cannot be filled."""
+
+
+class RenderingError(Exception):
+    """The text of this greeting cannot be filled, however often it is tried."""
+
 
 class Mail(msgspec.Struct, frozen=True, gc=False):
-    """One greeting, ready for any provider. ``subject`` is one line; ``message_id`` is bare."""
+    """One greeting, ready for any provider.
+
+    ``subject`` is one line, ``message_id`` is bare. ``unsubscribe_url`` ends mails of this kind to
+    this person; ``template_version`` names the text that was filled.
+    """
 
     occurrence: str
     message_id: str
@@ -34,80 +43,86 @@ class Mail(msgspec.Struct, frozen=True, gc=False):
     text: str
     html: str
     sent_at: datetime
-
-
-class _Texts(msgspec.Struct, frozen=True):
-    subject: Render
-    text: Render
-    html: Render
+    unsubscribe_url: str | None = None
+    template_version: int = SHIPPED
 
 
 class Greetings:
-    """All kinds' texts, compiled; ``message_domain`` is the right side of every Message-ID."""
+    """Writes greetings from the texts that hold now.
 
-    def __init__(self, kinds: Mapping[str, Kind], *, message_domain: str) -> None:
-        """Compile every template.
+    ``message_domain`` is the right side of every Message-ID. Without ``links`` no mail says how to
+    unsubscribe.
+    """
+
+    def __init__(
+        self,
+        kinds: Mapping[str, Kind],
+        *,
+        message_domain: str,
+        links: UnsubscribeLinks | None = None,
+    ) -> None:
+        """Begin with the texts that ship with the kinds.
 
         Raises:
             TemplateError: one of them cannot be compiled; the text says which.
         """
+        self.kinds = kinds
+        self.texts = Texts(kinds)
         self._message_domain = message_domain
-        self._texts = {
-            (name, language.lower()): _compiled(kind, language)
-            for name, kind in kinds.items()
-            for language in kind.templates
-        }
-        self._texts_for = lru_cache(maxsize=_LOCALES_KEPT)(self._best)
+        self._links = links
 
-    def render(self, claim: Claim, *, sent_at: datetime) -> Mail:
-        """Return the mail of ``claim``; ``sent_at`` goes into its Date.
+    def adopt(self, texts: Texts) -> None:
+        """Write from ``texts`` from now on; whoever holds the former ones may finish with them."""
+        self.texts = texts
+
+    def render(self, claim: Claim, text: Text) -> Mail:
+        """Return the mail of ``claim``, written from ``text``; equal claims give equal mails.
 
         Raises:
             UnusableAddressError: no mail can go to the recipient's address.
+            RenderingError: the text cannot be filled.
         """
-        request, recipient = claim.request, claim.recipient
-        texts = self._texts_for(request.kind, recipient.locale)
-        values: Values = {
-            "first_name": recipient.first_name,
-            "last_name": recipient.last_name,
-            "years": request.years,
-        }
+        request, recipient = claim.request, mailbox(claim.recipient.email)
+        subject, body, html = _filled(text, _values(claim))
         key = occurrence_key(request.local_day, request.person_id, request.kind)
         return Mail(
             occurrence=key,
             message_id=self.message_id(key),
-            recipient=mailbox(recipient.email),
-            subject=_one_line(texts.subject(values)),
-            text=_UNFIT_FOR_BODIES.sub("", texts.text(values)),
-            html=_UNFIT_FOR_BODIES.sub("", texts.html(values)),
-            sent_at=sent_at,
+            recipient=recipient,
+            subject=_UNFIT_FOR_HEADERS.sub(" ", subject).strip(),
+            text=_UNFIT_FOR_BODIES.sub("", body),
+            html=_UNFIT_FOR_BODIES.sub("", html),
+            sent_at=claim.writing.at,
+            unsubscribe_url=self._links and self._links.url(request.person_id, request.kind),
+            template_version=text.version,
         )
 
     def message_id(self, occurrence: str) -> str:
         """Return the Message-ID that the mail of ``occurrence`` bears, whichever attempt it is."""
         return f"{occurrence_uuid(occurrence)}@{self._message_domain}"
 
-    def _best(self, kind: str, locale: str) -> _Texts:
-        """Cut the locale from the right until there is a text: de-AT-1996, de-AT, de, then en."""
-        tag = locale.lower().replace("_", "-")
-        while tag:
-            if texts := self._texts.get((kind, tag)):
-                return texts
-            tag = tag.rpartition("-")[0]
-        return self._texts[kind, FALLBACK_LANGUAGE]
+
+def english_ordinal(number: int | None) -> str | None:
+    """Return 1st, 2nd, 3rd, 11th, 21st; None where there is nothing to count."""
+    if not number:
+        return None
+    if number % 100 in {11, 12, 13}:
+        return f"{number}th"
+    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
 
 
-def _one_line(text: str) -> str:
-    return _UNFIT_FOR_HEADERS.sub(" ", text).strip()
+def _values(claim: Claim) -> Values:
+    years = claim.request.years
+    return {
+        "first_name": claim.recipient.first_name,
+        "last_name": claim.recipient.last_name,
+        "years": years,
+        "ordinal": english_ordinal(years),
+    }
 
 
-def _compiled(kind: Kind, language: str) -> _Texts:
-    template = kind.templates[language]
+def _filled(text: Text, values: Values) -> tuple[str, str, str]:
     try:
-        return _Texts(
-            compile_template(template.subject, is_html=False),
-            compile_template(template.text, is_html=False),
-            compile_template(template.html, is_html=True),
-        )
-    except TemplateError as error:
-        raise TemplateError(f"kind {kind.name!r}, language {language!r}: {error}") from error
+        return text.subject(values), text.text(values), text.html(values)
+    except _BROKEN as error:
+        raise RenderingError(f"version {text.version} of {text.locale!r}") from error

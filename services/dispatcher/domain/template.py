@@ -2,7 +2,7 @@
 
 The language is a small part of Jinja: ``{{ name }}``, ``{% if %}`` with comparisons, nothing that
 could call, loop, import or reach an attribute. Jinja's own parser reads it; what is not in the part
-is refused when the template is compiled, so at start.
+is refused when the template is compiled: at start, or when it is published.
 """
 
 import operator
@@ -15,7 +15,10 @@ Value = str | int | None
 Values = Mapping[str, Value]
 Render = Callable[[Values], str]
 
-VARIABLES = frozenset({"first_name", "last_name", "years"})
+VARIABLES = frozenset({"first_name", "last_name", "years", "ordinal"})
+
+_DEEPEST = 30
+"""Levels of choices and conditions in each other; far below what the interpreter's stack bears."""
 
 _Expression = Callable[[Values], object]
 
@@ -33,6 +36,11 @@ _COMPARISONS: dict[str, Callable[[object, object], bool]] = {
 class TemplateError(ValueError):
     """A template uses what templates may not use; the text says where."""
 
+    def __init__(self, reason: str, *, line: int | None = None) -> None:
+        super().__init__(reason if line is None else f"line {line}: {reason}")
+        self.reason = reason
+        self.line = line
+
 
 def compile_template(source: str, *, is_html: bool) -> Render:
     """Return the function that fills ``source``; values are escaped where ``is_html``.
@@ -40,11 +48,40 @@ def compile_template(source: str, *, is_html: bool) -> Render:
     Raises:
         TemplateError: the template is malformed or leaves the allowed part of the language.
     """
+    return _sequence(_parsed(source).body, is_html=is_html)
+
+
+def holes_of(source: str) -> frozenset[str]:
+    """Return the names that ``source`` shows somewhere.
+
+    Raises:
+        TemplateError: the template is malformed.
+    """
+    shown = _parsed(source).find_all(nodes.Output)
+    return frozenset(
+        node.name for output in shown for node in output.nodes if isinstance(node, nodes.Name)
+    )
+
+
+def _parsed(source: str) -> nodes.Template:
     try:
         tree = _PARSER.parse(source)
     except TemplateSyntaxError as error:
-        raise TemplateError(f"line {error.lineno}: {error.message}") from error
-    return _sequence(tree.body, is_html=is_html)
+        raise TemplateError(error.message or "malformed", line=error.lineno) from error
+    except RecursionError as error:
+        raise TemplateError("nested too deeply", line=1) from error
+    except ValueError as error:  # a number with thousands of digits
+        raise TemplateError("a constant cannot be read", line=1) from error
+    _refuse_deep(tree)
+    return tree
+
+
+def _refuse_deep(tree: nodes.Template) -> None:
+    level: list[nodes.Node] = [tree]
+    for _ in range(_DEEPEST):
+        level = [child for node in level for child in node.iter_child_nodes()]
+    if level:
+        raise TemplateError("nested too deeply", line=level[0].lineno)
 
 
 def _sequence(body: Sequence[nodes.Node], *, is_html: bool) -> Render:
@@ -144,11 +181,10 @@ def _comparison(node: nodes.Compare, op: str) -> _Expression:
 
 def _checked(node: nodes.Name) -> str:
     if node.name not in VARIABLES:
-        raise TemplateError(
-            f"line {node.lineno}: {node.name!r} is not one of {', '.join(sorted(VARIABLES))}"
-        )
+        known = ", ".join(sorted(VARIABLES))
+        raise TemplateError(f"{node.name!r} is not one of {known}", line=node.lineno)
     return node.name
 
 
 def _refused(node: nodes.Node) -> TemplateError:
-    return TemplateError(f"line {node.lineno}: {type(node).__name__} is not allowed in a template")
+    return TemplateError(f"{type(node).__name__} is not allowed in a template", line=node.lineno)

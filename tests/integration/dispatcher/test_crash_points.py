@@ -67,7 +67,7 @@ async def test_death_between_call_and_outcome_is_found_and_not_sent_again(
 ) -> None:
     claimed = await claimed_by(dying, ada)
     await provider.deliver(
-        [courier.greetings.render(claimed.claims[0], sent_at=courier.clock.now())],
+        [courier.greetings.render(claimed.claims[0], claimed.text_of(claimed.claims[0]))],
         start_before_s=monotonic_s() + 1,
     )
     await settled(courier)

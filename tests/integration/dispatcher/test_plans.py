@@ -7,12 +7,12 @@ import pytest
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.sql import SQL
 
-TABLES = ("contacts", "suppressions", "delivery_events", "greeted")
+TABLES = ("contacts", "suppressions", "unsubscribes", "delivery_events", "greeted")
 PERSON = "01900000-0000-7000-8000-000000000000"
 ARGUMENTS = (
     f"'{{2026-06-14}}', '{{{PERSON}}}', '{{birthday}}', '{{1}}', '{{2026-01-01}}',"
     f" '{{2026-06-14 09:00Z}}', '{{2026-06-16 09:00Z}}', '{{1}}', '2026-06-14 09:00Z',"
-    f" '{PERSON}', 90, 'smtp', '2026-06-14', '2026-06-14'"
+    f" '{PERSON}', 90, 'smtp', '2026-06-14', '2026-06-14', '{{NULL}}', 0"
 )
 
 
@@ -41,6 +41,7 @@ async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> Non
     assert set(conditions) == {
         "contacts_pkey",
         "suppressions_pkey",
+        "unsubscribes_pkey",
         "delivery_events_20260614_pkey",
         "greeted_2026_pkey",
     }

@@ -9,7 +9,7 @@ from contracts.kinds import KINDS, Template
 from contracts.kinds.birthday import BIRTHDAY
 from libs.ids import new_id, occurrence_uuid
 from services.dispatcher.domain.address import UnusableAddressError, mailbox, normal_address
-from services.dispatcher.domain.delivery import Claim, Recipient
+from services.dispatcher.domain.delivery import Claim, Recipient, Writing
 from services.dispatcher.domain.greeting import Greetings, Mail
 from services.dispatcher.domain.template import TemplateError
 from tests.support.deliveries import NINE, a_request
@@ -31,9 +31,9 @@ TRANSLATED = msgspec.structs.replace(
 
 def rendered(**changes: Any) -> Mail:
     fields = {"email": "ada@example.org", "first_name": "Ada", "last_name": "L", "locale": "en"}
-    claim = Claim(a_request(new_id()), Recipient(**(fields | changes)), 0)
+    claim = Claim(a_request(new_id()), Recipient(**(fields | changes)), 0, Writing(NINE, 0))
     greetings = Greetings({"birthday": TRANSLATED}, message_domain="jubilee.example")
-    return greetings.render(claim, sent_at=NINE)
+    return greetings.render(claim, greetings.texts.best("birthday", claim.recipient.locale))
 
 
 @pytest.mark.parametrize(

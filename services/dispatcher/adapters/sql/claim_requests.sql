@@ -1,7 +1,8 @@
 -- Claim what may be sent of up to 500 requests, each attempt once.
 -- Arrays: $1 local days, $2 persons, $3 kinds, $4 releases, $5 periods, $6 due, $7 expiry instants,
 -- $8 person versions; no (day, person, kind, release) twice. $9 now (calendar), $10 the claim's id,
--- $11 the lease in seconds (real time), $12 the provider, $13 and $14 the first and last local day.
+-- $11 the lease in seconds (real time), $12 the provider, $13 and $14 the first and last local day,
+-- $15 the years each mail names (an array too), $16 the texts as of which it is written.
 --
 -- Judges every request against contacts, suppressions, earlier attempts and the period, as of now;
 -- inserts step 0 of those that are ours to send (with a lease) or to suppress (without one); of
@@ -15,26 +16,26 @@
 -- Look-ups are LATERAL with a LIMIT, and nothing is joined with what was inserted: the planner
 -- expects a handful of rows, and where a table was empty when it last looked it would otherwise
 -- compare all with all.
--- Reads contacts_pkey, suppressions_pkey, delivery_events_pkey, greeted_pkey.
+-- Reads contacts_pkey, suppressions_pkey, unsubscribes_pkey, delivery_events_pkey, greeted_pkey.
 WITH lease AS MATERIALIZED (
     SELECT clock_timestamp() + make_interval(secs => $11) AS until
 ),
 asked AS (
     SELECT
         request.local_day, request.person_id, request.kind, request.release, request.period,
-        request.due_at, request.expires_at, request.person_version, request.place
+        request.due_at, request.expires_at, request.person_version, request.years, request.place
     FROM unnest(
         $1::date[], $2::uuid[], $3::text[], $4::integer[], $5::date[],
-        $6::timestamptz[], $7::timestamptz[], $8::integer[]
+        $6::timestamptz[], $7::timestamptz[], $8::integer[], $15::integer[]
     ) WITH ORDINALITY AS request (
         local_day, person_id, kind, release, period,
-        due_at, expires_at, person_version, place
+        due_at, expires_at, person_version, years, place
     )
 ),
 judged AS MATERIALIZED (
     SELECT
         asked.local_day, asked.person_id, asked.kind, asked.release, asked.period,
-        asked.due_at, asked.expires_at, asked.place,
+        asked.due_at, asked.expires_at, asked.years, asked.place,
         contact.version, contact.email, contact.first_name, contact.last_name,
         contact.locale, earlier.attempts,
         CASE
@@ -46,6 +47,7 @@ judged AS MATERIALIZED (
             WHEN contact.state <> 'active' THEN 'user_removed'
             WHEN contact.schedule_version > asked.person_version THEN 'schedule_changed'
             WHEN asked.kind = ANY (contact.opt_outs) THEN 'opted_out'
+            WHEN unsubscribe.kind IS NOT NULL THEN 'unsubscribed'
             WHEN suppression.address IS NOT NULL THEN 'address_suppressed'
             WHEN holder.holder_day IS NOT NULL THEN 'already_greeted'
             ELSE 'claim'
@@ -77,6 +79,12 @@ judged AS MATERIALIZED (
         LIMIT 1
     ) AS suppression ON TRUE
     LEFT JOIN LATERAL (
+        SELECT unwanted.kind
+        FROM unsubscribes AS unwanted
+        WHERE unwanted.person_id = asked.person_id AND unwanted.kind = asked.kind
+        LIMIT 1
+    ) AS unsubscribe ON TRUE
+    LEFT JOIN LATERAL (
         SELECT held.holder_day
         FROM greeted AS held
         WHERE held.period = asked.period
@@ -88,16 +96,18 @@ judged AS MATERIALIZED (
 won AS (
     INSERT INTO delivery_events (
         local_day, person_id, kind, release, step, type, period, due_at, expires_at,
-        recorded_at, lease_until, provider, person_version
+        recorded_at, lease_until, provider, person_version, years, texts_as_of
     )
     SELECT
         judged.local_day, judged.person_id, judged.kind, judged.release, 0, 'attempted',
         judged.period, judged.due_at, judged.expires_at, $9,
-        CASE WHEN judged.verdict = 'claim' THEN lease.until END, $12, judged.version
+        CASE WHEN judged.verdict = 'claim' THEN lease.until END, $12, judged.version,
+        judged.years, $16
     FROM judged
     CROSS JOIN lease
     WHERE judged.verdict IN (
-        'claim', 'user_removed', 'opted_out', 'address_suppressed', 'already_greeted'
+        'claim', 'user_removed', 'opted_out', 'unsubscribed', 'address_suppressed',
+        'already_greeted'
     )
     ORDER BY judged.local_day, judged.person_id, judged.kind, judged.release
     ON CONFLICT DO NOTHING
@@ -130,7 +140,8 @@ opened AS (
 tally AS MATERIALIZED (
     SELECT
         count(*) FILTER (WHERE judged.verdict IN (
-            'claim', 'user_removed', 'opted_out', 'address_suppressed', 'already_greeted'
+            'claim', 'user_removed', 'opted_out', 'unsubscribed', 'address_suppressed',
+            'already_greeted'
         )) > (SELECT count(*) FROM won) AS has_losses,
         count(*) FILTER (WHERE judged.verdict = 'claim')
             > (SELECT count(*) FROM taken) AS has_held

@@ -1,36 +1,39 @@
 -- Record outcomes (step 1) of attempts, end their claim, and let go of the periods they free.
 -- Arrays: $1 local days, $2 persons, $3 kinds, $4 releases, $5 types, $6 reasons, $7 periods,
--- $8 due instants, $9 retry instants, $10 providers, $11 message ids, $12 numeric answers.
--- $13 now (calendar); $14 the claim that ends here, NULL for none.
+-- $8 due instants, $9 retry instants, $10 providers, $11 message ids, $12 numeric answers,
+-- $13 versions of the text that was sent.
+-- $14 now (calendar); $15 the claim that ends here, NULL for none.
 -- Returns the keys of what was recorded; an outcome that is there already stays.
 --
 -- The claim's row is deleted first. Whoever looks for lapsed claims locks that row before it writes
 -- its events; in the other order the two could wait for each other in a circle.
 WITH closed AS MATERIALIZED (
-    DELETE FROM open_claims WHERE open_claims.claim_id = $14 RETURNING open_claims.claim_id
+    DELETE FROM open_claims WHERE open_claims.claim_id = $15 RETURNING open_claims.claim_id
 ),
 told AS MATERIALIZED (
     SELECT
         event.local_day, event.person_id, event.kind, event.release, event.type, event.reason,
-        event.period, event.due_at, event.retry_at, event.provider, event.message_id, event.answer
+        event.period, event.due_at, event.retry_at, event.provider, event.message_id, event.answer,
+        event.template_version
     FROM unnest(
         $1::date[], $2::uuid[], $3::text[], $4::integer[], $5::text[], $6::text[], $7::date[],
-        $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::integer[]
+        $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::integer[],
+        $13::integer[]
     ) AS event (
         local_day, person_id, kind, release, type, reason, period,
-        due_at, retry_at, provider, message_id, answer
+        due_at, retry_at, provider, message_id, answer, template_version
     )
     WHERE (SELECT count(*) FROM closed) >= 0
 ),
 recorded AS (
     INSERT INTO delivery_events (
         local_day, person_id, kind, release, step, type, reason, period, due_at, recorded_at,
-        retry_at, provider, message_id, answer
+        retry_at, provider, message_id, answer, template_version
     )
     SELECT
         told.local_day, told.person_id, told.kind, told.release, 1, told.type,
-        told.reason, told.period, told.due_at, $13, told.retry_at, told.provider,
-        told.message_id, told.answer
+        told.reason, told.period, told.due_at, $14, told.retry_at, told.provider,
+        told.message_id, told.answer, told.template_version
     FROM told
     ORDER BY told.local_day, told.person_id, told.kind, told.release
     ON CONFLICT DO NOTHING
