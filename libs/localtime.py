@@ -5,23 +5,24 @@ day that does not exist moves to the next that does.
 """
 
 import zoneinfo
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata, resources
+from importlib.resources.abc import Traversable
 from zoneinfo import ZoneInfo
 
 # Zone data of the operating system differ between machines; only the pinned package counts.
 zoneinfo.reset_tzpath(to=())
 
-TZDATA_VERSION = metadata.version("tzdata")
-"""Release of the zone data in use, recorded on every plan row."""
-
 _NOT_PLACES = frozenset({"Factory", "localtime", "posixrules"})
 _ABBREVIATIONS = frozenset(
     {"CET", "CST6CDT", "EET", "EST", "EST5EDT", "HST", "MET", "MST", "MST7MDT", "PST8PDT", "WET"}
 )
-# A skipped day is one calendar day long (Pacific/Apia 2011, Kwajalein 1993).
-_LONGEST_SKIP_DAYS = 2
+_MAGIC = b"TZif"
+_RULES = "tzdata.zi"
+_LINK = "L "
+_ONE_DAY = timedelta(days=1)
 
 
 class UnknownZoneError(ValueError):
@@ -32,11 +33,82 @@ class UnknownZoneError(ValueError):
         self.name = name
 
 
-@cache
+class ZoneData:
+    """One release of the zone data: how the clocks of every place go.
+
+    ``folder`` holds compiled zones (TZif) and may hold their source, ``tzdata.zi``. Nothing is
+    read before it is needed.
+    """
+
+    def __init__(self, release: str, folder: Traversable) -> None:
+        self.release = release
+        self._folder = folder
+        self._places: dict[str, ZoneInfo] = {}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Every accepted zone name, aliases included, in alphabetical order."""
+        found = set(_compiled(self._folder))
+        return tuple(sorted(found - _NOT_PLACES - _ABBREVIATIONS))
+
+    def place(self, zone: str) -> ZoneInfo:
+        """Return the clocks of ``zone``, read once.
+
+        Raises:
+            UnknownZoneError: this release has no such zone.
+        """
+        place = self._places.get(zone)
+        return self._read(zone) if place is None else place
+
+    def instant_at(self, local_day: date, wall_time: time, zone: str) -> datetime:
+        """Return the instant, in UTC, at which clocks in ``zone`` show ``wall_time``.
+
+        In a gap it is moved forward by the gap's length, of two it is the first; on a local day
+        that does not exist it is ``wall_time`` on the next one that does.
+
+        Raises:
+            UnknownZoneError: this release has no such zone.
+        """
+        place = self.place(zone)
+        # In a gap, fold=0 reads the time with the offset from before it: later by the gap.
+        first = datetime.combine(local_day, wall_time.replace(fold=0), place)
+        instant = first.astimezone(UTC)
+        if instant.astimezone(place).date() == local_day or _exists(local_day, place):
+            return instant
+        return self.instant_at(local_day + _ONE_DAY, wall_time, zone)
+
+    def aliased_zone(self, zone: str) -> str:
+        """Return the zone that ``zone`` is another name of, ``zone`` itself where it is none."""
+        return self._links.get(zone, zone)
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.names)
+
+    @cached_property
+    def _links(self) -> dict[str, str]:
+        rules = self._folder.joinpath(_RULES)
+        lines = rules.read_text(encoding="utf-8").splitlines() if rules.is_file() else []
+        links = (line.split() for line in lines if line.startswith(_LINK))
+        return {alias: zone for _, zone, alias in links}
+
+    def _read(self, zone: str) -> ZoneInfo:
+        if zone not in self._known:
+            raise UnknownZoneError(zone)
+        with self._folder.joinpath(zone).open("rb") as file:
+            return self._places.setdefault(zone, ZoneInfo.from_file(file, key=zone))
+
+
+PINNED = ZoneData(metadata.version("tzdata"), resources.files("tzdata").joinpath("zoneinfo"))
+"""The zone data of the pinned package, by which everything is computed."""
+
+TZDATA_VERSION = PINNED.release
+"""Release of the zone data in use, recorded on every plan row."""
+
+
 def zone_names() -> tuple[str, ...]:
     """Return every accepted zone name, aliases included, in alphabetical order."""
-    listed = resources.files("tzdata").joinpath("zones").read_text(encoding="utf-8").split()
-    return tuple(sorted(set(listed) - _NOT_PLACES - _ABBREVIATIONS))
+    return PINNED.names
 
 
 @cache
@@ -59,20 +131,39 @@ def canonical_zone(name: str) -> str:
     return spelling
 
 
+def aliased_zone(zone: str) -> str:
+    """Return the zone that ``zone`` is another name of, such as America/New_York for US/Eastern.
+
+    A zone that is no alias is returned as it is.
+    """
+    return PINNED.aliased_zone(zone)
+
+
 def instant_at(local_day: date, wall_time: time, zone: str) -> datetime:
     """Return the instant, in UTC, at which clocks in ``zone`` show ``wall_time`` on ``local_day``.
 
     In a gap it is moved forward by the gap's length, of two it is the first; on a local day that
     does not exist it is ``wall_time`` on the next one that does.
+
+    Raises:
+        UnknownZoneError: no zone bears the name.
     """
-    place = ZoneInfo(zone)
-    for skipped_days in range(_LONGEST_SKIP_DAYS + 1):
-        day = local_day + timedelta(days=skipped_days)
-        # In a gap, fold=0 reads the wall time with the offset from before it: later by the gap.
-        instant = datetime.combine(day, wall_time, place).replace(fold=0).astimezone(UTC)
-        if instant.astimezone(place).date() == day or _exists(day, place):
-            return instant
-    raise UnknownZoneError(zone)
+    return PINNED.instant_at(local_day, wall_time, zone)
+
+
+def local_day_at(instant: datetime, zone: str) -> date:
+    """Return the date that calendars in ``zone`` show at ``instant``."""
+    return instant.astimezone(PINNED.place(zone)).date()
+
+
+def local_time_at(instant: datetime, zone: str) -> datetime:
+    """Return ``instant`` as clocks in ``zone`` show it, offset included."""
+    return instant.astimezone(PINNED.place(zone))
+
+
+def is_leap(year: int) -> bool:
+    """Tell whether ``year`` has a 29 February (Gregorian rule)."""
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def _exists(day: date, place: ZoneInfo) -> bool:
@@ -81,16 +172,16 @@ def _exists(day: date, place: ZoneInfo) -> bool:
     return noon.date() == day
 
 
-def local_day_at(instant: datetime, zone: str) -> date:
-    """Return the date that calendars in ``zone`` show at ``instant``."""
-    return instant.astimezone(ZoneInfo(zone)).date()
+def _compiled(folder: Traversable, prefix: str = "") -> Iterator[str]:
+    """Yield the names of the compiled zones in ``folder`` and below."""
+    for entry in folder.iterdir():
+        name = f"{prefix}{entry.name}"
+        if entry.is_dir():
+            yield from _compiled(entry, f"{name}/")
+        elif _is_compiled(entry):
+            yield name
 
 
-def local_time_at(instant: datetime, zone: str) -> datetime:
-    """Return ``instant`` as clocks in ``zone`` show it, offset included."""
-    return instant.astimezone(ZoneInfo(zone))
-
-
-def is_leap(year: int) -> bool:
-    """Tell whether ``year`` has a 29 February (Gregorian rule)."""
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+def _is_compiled(entry: Traversable) -> bool:
+    with entry.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from libs import localtime
+from tests.support.zone_data import older_zone_data
 
 NINE = time(9)
 
@@ -26,8 +27,21 @@ def utc(text: str) -> datetime:
         pytest.param("America/New_York", "2026-03-08", "2026-03-08T13:00", id="EC-TZ-018"),
         pytest.param("Pacific/Kiritimati", "2026-06-14", "2026-06-13T19:00", id="EC-TZ-026"),
         pytest.param("Etc/GMT+12", "2026-06-14", "2026-06-14T21:00", id="EC-TZ-027"),
-        pytest.param("Pacific/Apia", "2011-12-30", "2011-12-30T19:00", id="skipped day"),
+        pytest.param("Pacific/Apia", "2011-12-30", "2011-12-30T19:00", id="EC-TZ-030 skipped day"),
         pytest.param("Pacific/Apia", "2011-12-31", "2011-12-30T19:00", id="day after it"),
+        pytest.param("Pacific/Kwajalein", "1993-08-21", "1993-08-21T21:00", id="skipped 1993"),
+        pytest.param("Pacific/Kiritimati", "2026-01-01", "2025-12-31T19:00", id="EC-TZ-029"),
+        pytest.param("Pacific/Fakaofo", "2026-06-14", "2026-06-13T20:00", id="EC-TZ-030 Tokelau"),
+        pytest.param("Pacific/Pago_Pago", "2026-06-14", "2026-06-14T20:00", id="EC-TZ-030 Samoa"),
+        pytest.param("Europe/Moscow", "2026-06-14", "2026-06-14T06:00", id="EC-TZ-019 not +4"),
+        pytest.param("America/Sao_Paulo", "2026-12-14", "2026-12-14T12:00", id="EC-TZ-020"),
+        pytest.param("America/Santiago", "2026-12-14", "2026-12-14T12:00", id="EC-TZ-021 summer"),
+        pytest.param("America/Santiago", "2026-06-14", "2026-06-14T13:00", id="EC-TZ-021 winter"),
+        pytest.param("Asia/Tokyo", "2026-01-14", "2026-01-14T00:00", id="EC-TZ-022 winter"),
+        pytest.param("Asia/Tokyo", "2026-07-14", "2026-07-14T00:00", id="EC-TZ-022 summer"),
+        pytest.param("Pacific/Auckland", "2026-12-31", "2026-12-30T20:00", id="EC-TZ-023"),
+        pytest.param("Pacific/Auckland", "2027-01-01", "2026-12-31T20:00", id="EC-TZ-023 after"),
+        pytest.param("Europe/Berlin", "2039-07-01", "2039-07-01T07:00", id="EC-BD-018 after 2038"),
     ],
 )
 def test_nine_o_clock_is_where_the_person_is(zone: str, day: str, expected: str) -> None:
@@ -39,6 +53,7 @@ def test_nine_o_clock_is_where_the_person_is(zone: str, day: str, expected: str)
     [
         pytest.param(time(2, 30), "2026-03-08", "2026-03-08T07:30", id="EC-TZ-016 gap"),
         pytest.param(time(1, 30), "2026-11-01", "2026-11-01T05:30", id="EC-TZ-017 overlap"),
+        pytest.param(time(1, 30, fold=1), "2026-11-01", "2026-11-01T05:30", id="whatever is said"),
     ],
 )
 def test_a_gap_moves_forward_and_an_overlap_means_the_first(
@@ -46,6 +61,50 @@ def test_a_gap_moves_forward_and_an_overlap_means_the_first(
 ) -> None:
     instant = localtime.instant_at(date.fromisoformat(day), wall_time, "America/New_York")
     assert instant == utc(expected)
+
+
+@pytest.mark.edge_case("EC-TZ-016", "EC-TZ-017")
+@pytest.mark.parametrize(
+    ("zone", "wall_time", "day", "expected"),
+    [
+        pytest.param("Australia/Lord_Howe", "02:15", "2026-10-04", "2026-10-03T15:45", id="gap"),
+        pytest.param("Australia/Lord_Howe", "01:45", "2026-04-05", "2026-04-04T14:45", id="twice"),
+        pytest.param("Africa/Cairo", "00:00", "2026-04-24", "2026-04-23T22:00", id="midnight"),
+        pytest.param("Pacific/Apia", "23:30", "2011-12-30", "2011-12-31T09:30", id="skipped day"),
+    ],
+)
+def test_half_hours_midnights_and_skipped_days_follow_the_same_rule(
+    zone: str, wall_time: str, day: str, expected: str
+) -> None:
+    found = localtime.instant_at(date.fromisoformat(day), time.fromisoformat(wall_time), zone)
+    assert found == utc(expected)
+
+
+@pytest.mark.parametrize("zone", ["Mars/Phobos", "../../etc/passwd", "EST", "Europe", ""])
+def test_no_instant_is_made_up_for_what_is_no_zone(zone: str) -> None:
+    with pytest.raises(localtime.UnknownZoneError):
+        localtime.instant_at(date(2026, 6, 14), NINE, zone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "behind"),
+    [
+        pytest.param("US/Eastern", "America/New_York", id="EC-TZ-008"),
+        pytest.param("Europe/Kiev", "Europe/Kyiv", id="EC-TZ-008 renamed"),
+        pytest.param("Asia/Calcutta", "Asia/Kolkata", id="EC-TZ-008 respelt"),
+        pytest.param("Europe/Berlin", "Europe/Berlin", id="no alias"),
+    ],
+)
+def test_an_alias_tells_the_zone_behind_it(zone: str, behind: str) -> None:
+    assert localtime.aliased_zone(zone) == behind
+
+
+def test_an_older_release_is_read_from_its_folder() -> None:
+    older = older_zone_data()
+    day = date(2026, 6, 14)
+    assert older.instant_at(day, NINE, "America/Mexico_City") == utc("2026-06-14T14:00")
+    assert localtime.instant_at(day, NINE, "America/Mexico_City") == utc("2026-06-14T15:00")
+    assert set(localtime.zone_names()) - set(older.names) >= {"Europe/Kyiv"}
 
 
 @given(
