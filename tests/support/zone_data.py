@@ -9,5 +9,5 @@ OLDER_FOLDER = resources.files("pytz").joinpath("zoneinfo")
 
 
 def older_zone_data() -> ZoneData:
-    """Return release 2022a: before Mexico, Iran, Jordan, Syria and Greenland changed their rules."""
+    """Return release 2022a: Mexico, Iran, Jordan, Syria and Greenland changed their rules later."""
     return ZoneData(OLDER_RELEASE, OLDER_FOLDER)
