@@ -8,6 +8,7 @@ the next look, and nobody waits for it meanwhile.
 
 import asyncio
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Protocol
 
 import msgspec
@@ -71,6 +72,8 @@ class Relay:
     the last confirm and the commit publishes the batch again: consumers ignore what they have.
 
     ``statement_timeout_s`` is the longest any statement of this database's writers may last.
+    ``kept`` is for how long partitions stay after their last row was recorded, for those who read
+    the outbox as a feed.
     """
 
     def __init__(
@@ -81,12 +84,14 @@ class Relay:
         name: str,
         batch_rows: int = 500,
         statement_timeout_s: float = 30.0,
+        kept: timedelta = timedelta(0),
     ) -> None:
         self._pool = pool
         self._publisher = publisher
         self._name = name
         self._batch_rows = batch_rows
         self._statement_timeout_s = statement_timeout_s
+        self._kept = kept
         self._watch: _GapWatch | None = None
 
     async def run_once(self) -> int:
@@ -168,11 +173,11 @@ class Relay:
         return is_closed
 
     async def keep_partitions(self) -> None:
-        """Create the outbox partitions ahead and drop those that are published throughout."""
+        """Create the outbox partitions ahead; drop those published throughout and kept enough."""
         async with self._pool.acquire() as connection:
             for progress in await connection.fetch(SQL.read_progress):
                 await _create_ahead(connection, progress["drawn"])
-                await _drop_published(connection, progress["unpublished"])
+                await _drop_published(connection, progress["unpublished"], kept=self._kept)
 
 
 def _messages(rows: Sequence[Record]) -> list[_Message]:
@@ -202,8 +207,19 @@ async def _create_ahead(connection: Connection, drawn: int) -> None:
         )
 
 
-async def _drop_published(connection: Connection, unpublished: int) -> None:
+async def _drop_published(connection: Connection, unpublished: int, *, kept: timedelta) -> None:
     first_needed = f"outbox_{unpublished // ROWS_PER_PARTITION:06d}"
     for name in await partitions.partition_names(connection, "outbox"):
-        if name < first_needed:
-            await partitions.drop_partition(connection, "outbox", name)
+        if name >= first_needed or not await _has_served(connection, name, kept):
+            return
+        await partitions.drop_partition(connection, "outbox", name)
+
+
+async def _has_served(connection: Connection, partition: str, kept: timedelta) -> bool:
+    if not kept:
+        return True
+    first = int(partition.rpartition("_")[2]) * ROWS_PER_PARTITION
+    age_s: float | None = await connection.fetchval(
+        SQL.find_newest_in, first, first + ROWS_PER_PARTITION
+    )
+    return age_s is None or age_s > kept.total_seconds()

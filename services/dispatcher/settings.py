@@ -42,6 +42,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     relay_batch_rows: Annotated[int, Positive] = 500  # outbox rows published at a time
     upkeep_pause_s: Annotated[float, Positive] = 10.0  # wait between rounds of upkeep
     outbox_age_max_s: Annotated[float, Positive] = 60.0  # unready when a row waits longer
+    retention_days: Annotated[int, Positive] = 30  # days the event feed reaches back, at least
     pool_size: Annotated[int, Positive] = 8  # database connections of one process
     drain_timeout_s: Annotated[float, Positive] = 45.0  # what is under way is cut off after this
     jubilee_env: Literal["development", "test", "production"] = "development"  # where this runs

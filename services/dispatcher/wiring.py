@@ -4,6 +4,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
@@ -231,6 +232,7 @@ def _loops(settings: DispatcherSettings, roles: frozenset[str], resources: Resou
             name=NAME,
             batch_rows=settings.relay_batch_rows,
             statement_timeout_s=STATEMENT_TIMEOUT_S,
+            kept=timedelta(days=settings.retention_days),
         )
         parts.append(loops.relay_loop(relay, pause_s=settings.relay_pause_s))
         parts.append(loops.relay_upkeep_loop(pool, relay, pause_s=settings.upkeep_pause_s))

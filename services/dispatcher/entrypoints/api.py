@@ -2,12 +2,16 @@
 
 from litestar import Litestar
 
+from contracts.topology import EVENTS
 from libs.broker import Publisher
 from libs.clock import Clock
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
+from libs.httpapi.feed import feed_route
+from libs.outbox.feed import OutboxFeed
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
+from libs.runtime.stopping import current_stopping
 from services.dispatcher.domain.greeting import Greetings
 from services.dispatcher.entrypoints import (
     delivery_routes,
@@ -16,7 +20,7 @@ from services.dispatcher.entrypoints import (
 )
 
 TITLE = "Jubilee dispatcher"
-VERSION = "1.0.0"
+VERSION = "0.1.0"
 
 ROUTES = (delivery_routes.ROUTES, set_aside_routes.ROUTES, suppression_routes.ROUTES)
 
@@ -31,8 +35,9 @@ def create_api(
     health: Health,
 ) -> Litestar:
     """Return the application with all routes."""
+    feed = OutboxFeed(pool.acquire, exchange=EVENTS)
     return create_app(
-        ROUTES,
+        [*ROUTES, feed_route(feed, current_stopping())],
         title=TITLE,
         version=VERSION,
         auth=auth,

@@ -19,7 +19,7 @@ from services.planner.entrypoints import (
 )
 
 TITLE = "Jubilee planner"
-VERSION = "1.0.0"
+VERSION = "0.1.0"
 
 ROUTES = (
     plan_routes.ROUTES,

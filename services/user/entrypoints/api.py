@@ -5,7 +5,10 @@ from litestar import Litestar, Router
 from libs.clock import Clock
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
+from libs.httpapi.feed import feed_route
 from libs.runtime.health import Health
+from libs.runtime.stopping import current_stopping
+from services.user.adapters.feed import PeopleFeed
 from services.user.adapters.store import Store
 from services.user.entrypoints.import_route import import_people
 from services.user.entrypoints.person_routes import PERSON_ROUTES, Terms
@@ -13,7 +16,7 @@ from services.user.entrypoints.refusals import refusal_handlers
 from services.user.entrypoints.search_routes import SEARCH_ROUTES
 
 TITLE = "Jubilee users"
-VERSION = "1"
+VERSION = "0.1.0"
 
 
 def create_api(
@@ -28,7 +31,12 @@ def create_api(
     """Return the application with all routes of this service."""
     routes = Router(
         "/",
-        route_handlers=[*PERSON_ROUTES, *SEARCH_ROUTES, import_people],
+        route_handlers=[
+            *PERSON_ROUTES,
+            *SEARCH_ROUTES,
+            import_people,
+            feed_route(PeopleFeed(store), current_stopping()),
+        ],
         exception_handlers=refusal_handlers(),
     )
     return create_app(

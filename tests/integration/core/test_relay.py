@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from contracts import codec
 from contracts.dispatch import DELIVERY_REFUSED
 from libs.outbox import OutboxMessage, Relay, oldest_unpublished_s, put
+from libs.postgres.partitions import partition_names
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Connection, Pool
 from tests.support.databases import fresh_database
@@ -196,6 +198,22 @@ async def test_published_partitions_are_dropped_and_new_ones_stand_ready(pool: P
         )
     assert [name["relname"] for name in names] == ["outbox_000002", "outbox_000003"]
     assert await relay.run_once() == 1
+
+
+async def test_published_partitions_stay_as_long_as_the_feed_reaches_back(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await put(connection, [a_message(1)])
+        await connection.execute("SELECT setval('outbox_position', 1999999)")
+        await connection.execute("UPDATE outbox_cursor SET done = '{[1,2000000)}'")
+
+    async def first_after_keeping(days: int) -> str:
+        await Relay(pool, FakePublisher(), name="t", kept=timedelta(days=days)).keep_partitions()
+        async with pool.acquire() as connection:
+            return (await partition_names(connection, "outbox"))[0]
+
+    assert await first_after_keeping(2) == "outbox_000000"
+    await pool.execute("UPDATE outbox SET recorded_at = recorded_at - interval '3 days'")
+    assert await first_after_keeping(2) == "outbox_000002"
 
 
 async def test_reading_walks_gaps_by_the_primary_key(pool: Pool) -> None:
