@@ -16,6 +16,9 @@ COMMANDS = "jubilee.commands"
 DEAD = "jubilee.dead"
 """Topic exchange of dead letters; the routing key is the name of the queue they come from."""
 
+UNHEARD = frozenset({plan_events.PLAN_DAY_CLOSED})
+"""Facts that none of our queues takes: published for whoever listens, be it nobody."""
+
 DELIVERY_LIMIT = 20
 """Redeliveries before the broker gives a message up to the dead-letter queue."""
 MAX_LENGTH = 1_000_000

@@ -48,12 +48,18 @@ class QueueLike(Protocol):
 class Broker:
     """One process's way to RabbitMQ."""
 
-    def __init__(self, publishing: AbstractRobustConnection, consuming: RabbitBroker) -> None:
+    def __init__(
+        self,
+        publishing: AbstractRobustConnection,
+        consuming: RabbitBroker,
+        *,
+        unheard: frozenset[str] = frozenset(),
+    ) -> None:
         self._publishing = publishing
         self._consuming = consuming
         self._subscribers: list[RabbitSubscriber] = []
         self._in_hand: set[asyncio.Task[Any]] = set()
-        self.publisher = ConfirmingPublisher(publishing)
+        self.publisher = ConfirmingPublisher(publishing, unheard=unheard)
 
     async def declare(self, exchanges: Sequence[ExchangeLike], queues: Sequence[QueueLike]) -> None:
         """Declare all of it; repeating it changes nothing.
@@ -113,8 +119,13 @@ class Broker:
 
 
 @contextlib.asynccontextmanager
-async def open_broker(url: str, *, name: str) -> AsyncIterator[Broker]:
-    """Yield the way to the broker at ``url``, waiting for a server that is not up yet."""
+async def open_broker(
+    url: str, *, name: str, unheard: frozenset[str] = frozenset()
+) -> AsyncIterator[Broker]:
+    """Yield the way to the broker at ``url``, waiting for a server that is not up yet.
+
+    Messages with a routing key in ``unheard`` may be published although no queue takes them.
+    """
     publishing = await connecting(lambda: _connect(url, name), to="rabbitmq")
     consuming = RabbitBroker(
         _with_heartbeat(url),
@@ -124,7 +135,7 @@ async def open_broker(url: str, *, name: str) -> AsyncIterator[Broker]:
         reconnect_interval=1.0,
     )
     await connecting(consuming.start, to="rabbitmq")
-    broker = Broker(publishing, consuming)
+    broker = Broker(publishing, consuming, unheard=unheard)
     try:
         yield broker
     finally:

@@ -64,11 +64,15 @@ class ConfirmingPublisher:
     """A publisher on a connection of its own.
 
     Apart from consumers, because a broker that runs out of memory or disk blocks publishing
-    connections whole, acknowledgements included.
+    connections whole, acknowledgements included. ``unheard`` are the routing keys that need no
+    queue: nobody may be listening.
     """
 
-    def __init__(self, connection: AbstractRobustConnection) -> None:
+    def __init__(
+        self, connection: AbstractRobustConnection, *, unheard: frozenset[str] = frozenset()
+    ) -> None:
         self._connection = connection
+        self._unheard = unheard
         self._lane: _Lane | None = None
         self._opening = asyncio.Lock()
 
@@ -101,7 +105,8 @@ class ConfirmingPublisher:
                     if exchange
                     else channel.default_exchange
                 )
-                await target.publish(message, routing_key, mandatory=True)
+                is_mandatory = routing_key not in self._unheard
+                await target.publish(message, routing_key, mandatory=is_mandatory)
         except asyncio.CancelledError:
             if _is_ours():
                 raise

@@ -26,6 +26,7 @@ roles (none: all of them in one process)
   release    requests what is due from the dispatcher
   outcomes   records what the dispatcher answers
   reconcile  asks again where nobody answers
+  relay      publishes pauses, cancellations and closed days
   upkeep     keeps partitions ahead, closes days, forgets what is old
 Every process serves /health/live, /health/ready and /metrics.
 

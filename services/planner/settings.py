@@ -27,6 +27,10 @@ class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reconcile_batch_size: Annotated[int, Positive] = 500  # releases repeated in one transaction
     project_prefetch: Annotated[int, Positive] = 2  # messages about people in hand at a time
     outcomes_prefetch: Annotated[int, Positive] = 4  # messages with answers in hand at a time
+    relay_pause_s: Annotated[float, Positive] = 0.05  # wait before looking for new outbox rows
+    relay_batch_rows: Annotated[int, Positive] = 500  # outbox rows published at a time
+    outbox_upkeep_pause_s: Annotated[float, Positive] = 10.0  # wait between rounds of its upkeep
+    outbox_age_max_s: Annotated[float, Positive] = 60.0  # unready when a row waits longer
     retention_days: Annotated[int, Positive] = 400  # days of the plan that are kept
     pool_size: Annotated[int, Positive] = 8  # database connections of one process
     drain_timeout_s: Annotated[float, Positive] = 30.0  # what is under way is cut off after this

@@ -15,6 +15,7 @@ from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.serve import HttpServer
+from libs.outbox import Relay
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
@@ -32,14 +33,17 @@ from services.planner.entrypoints.consumers import (
 )
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
 from services.planner.settings import PlannerSettings
+from services.planner.entrypoints.relay_loops import outbox_loop, relay_loop
 
 logger = logging.getLogger(__name__)
 
 ERROR_PAUSE_MAX_S = 5.0
 """Releases go on this soon after the broker is back."""
 NAME = "planner"
-ROLES = ("api", "project", "plan", "release", "outcomes", "reconcile", "upkeep")
-MIGRATIONS = ("services.planner.migrations",)
+ROLES = ("api", "project", "plan", "release", "outcomes", "reconcile", "relay", "upkeep")
+MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
+STATEMENT_TIMEOUT_S = 30.0
+"""The relay closes a gap in the outbox only after longer than any statement may last."""
 PLANNING = {"plan_cache_mode": "force_custom_plan"}
 """Statements name the days and buckets they read; only a plan that knows them leaves the other
 partitions out from the start."""
@@ -71,7 +75,7 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
     )
     async with _opened(settings) as resources:
         loops = _loops(settings, roles, resources)
-        health = _health(resources, loops)
+        health = _health(settings, roles, resources, loops)
         server = HttpServer(
             _app(roles, resources, auth=auth, health=health),
             settings.http_host,
@@ -88,12 +92,16 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
 async def _opened(settings: PlannerSettings) -> AsyncIterator[Resources]:
     async with (
         open_pool(
-            settings.database_url, name=NAME, size=settings.pool_size, settings=PLANNING
+            settings.database_url,
+            name=NAME,
+            size=settings.pool_size,
+            statement_timeout_s=STATEMENT_TIMEOUT_S,
+            settings=PLANNING,
         ) as pool,
         open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
     ):
         await _refuse_old_tables(pool)
-        async with open_broker(settings.broker_url, name=NAME) as broker:
+        async with open_broker(settings.broker_url, name=NAME, unheard=topology.UNHEARD) as broker:
             await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
             yield Resources(pool, clock, broker)
 
@@ -140,9 +148,25 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
         )
         loops.append(Loop("reconcile", reconciling.step))
     return loops
+    if "relay" in roles:
+        loops += _relay_loops(settings, resources)
 
 
 def _subscriptions(
+def _relay_loops(settings: PlannerSettings, resources: Resources) -> list[Loop]:
+    relay = Relay(
+        resources.pool,
+        resources.broker.publisher,
+        name=NAME,
+        batch_rows=settings.relay_batch_rows,
+        statement_timeout_s=STATEMENT_TIMEOUT_S,
+    )
+    return [
+        relay_loop(relay, pause_s=settings.relay_pause_s),
+        outbox_loop(resources.pool, relay, pause_s=settings.outbox_upkeep_pause_s),
+    ]
+
+
     settings: PlannerSettings, roles: frozenset[str], resources: Resources
 ) -> list[Subscription]:
     pool, clock = resources.pool, resources.clock
@@ -162,7 +186,9 @@ def _subscriptions(
     return taken + dead
 
 
-def _health(resources: Resources, loops: list[Loop]) -> Health:
+def _health(
+    settings: PlannerSettings, roles: frozenset[str], resources: Resources, loops: list[Loop]
+) -> Health:
     pool, clock = resources.pool, resources.clock
     health = Health(current_stopping())
     health.add("database", database_check(pool))
@@ -173,6 +199,8 @@ def _health(resources: Resources, loops: list[Loop]) -> Health:
         health.add(loop.name, loop.check)
     return health
 
+    if "relay" in roles:
+        health.add("outbox", checks.outbox_check(pool, longest_s=settings.outbox_age_max_s))
 
 def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
     if "api" not in roles:

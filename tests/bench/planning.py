@@ -10,6 +10,7 @@ from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from services.planner.app.opening import cut_next_day, open_days_ahead
 from services.planner.app.planning import plan_next_slice
+from services.planner.wiring import MIGRATIONS
 from tests.bench.processor import Meter
 from tests.support.databases import fresh_database
 
@@ -36,7 +37,7 @@ FROM generate_series(1, $1::int + $2::int) AS number
 async def measure(pg_url: str) -> dict[str, Any]:
     """Plan a day that owes ``OWED`` of a million people and return rate and cost."""
     async with (
-        fresh_database(pg_url, "services.planner.migrations") as url,
+        fresh_database(pg_url, *MIGRATIONS) as url,
         open_pool(url, name="bench", size=2) as pool,
     ):
         await _fill(pool)

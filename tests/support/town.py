@@ -225,7 +225,7 @@ async def a_town(
             )
             for service, packages in (
                 ("user", (OUTBOX,)),
-                ("planner", ()),
+                ("planner", (OUTBOX,)),
                 ("dispatcher", (OUTBOX,)),
             )
         }

@@ -47,6 +47,9 @@ BACKLOG: Final = declare_gauge(
 OPEN_DAYS: Final = declare_gauge("planner_open_days", "Days that projections keep current.")
 HORIZON_HOURS: Final = declare_gauge(
     "planner_horizon_hours", "Calendar time until the first instant that is not planned yet."
+OUTBOX_AGE_SECONDS: Final = declare_gauge(
+    "planner_outbox_age_seconds", "Real age of the oldest outbox row that is not published."
+)
 )
 PARTITIONS_AHEAD_DAYS: Final = declare_gauge(
     "planner_partitions_ahead_days", "Days from today on for which the plan has partitions."

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from contracts.kinds import Kind
 from libs.clock import Clock
+from libs.outbox import oldest_unpublished_s
 from libs.postgres.types import Pool
 from libs.runtime.health import Check
 from services.planner.app.opening import measure_horizon
@@ -22,6 +23,19 @@ def partitions_check(pool: Pool, clock: Clock) -> Check:
         if days >= PARTITIONS_MIN_DAYS:
             return None
         return f"partitions reach {days} days ahead, fewer than {PARTITIONS_MIN_DAYS}"
+
+    return check
+
+
+def outbox_check(pool: Pool, *, longest_s: float) -> Check:
+    """Return the check that the outbox is being published."""
+
+    async def check() -> str | None:
+        async with pool.acquire() as connection:
+            age_s = await oldest_unpublished_s(connection)
+        if age_s <= longest_s:
+            return None
+        return f"the oldest outbox row has waited {age_s:.0f} s"
 
     return check
 

@@ -66,6 +66,15 @@ async def test_an_unroutable_message_is_an_error(broker: Broker) -> None:
     await publish(broker, b"[]")
 
 
+async def test_a_fact_that_nobody_need_hear_may_be_published_to_nobody(vhost_url: str) -> None:
+    key = "nobody.listens.v1"
+    async with open_broker(vhost_url, name="test", unheard=frozenset({key})) as broker:
+        await broker.declare(topology.EXCHANGES, ())
+        await publish(broker, b"[]", key=key)
+        with pytest.raises(PublishError):
+            await publish(broker, b"[]", key="nobody.else.v1")
+
+
 async def test_refused_messages_leave_no_channels_open(vhost_url: str) -> None:
     async with await aio_pika.connect_robust(vhost_url) as connection:
         publisher = ConfirmingPublisher(connection)

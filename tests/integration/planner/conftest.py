@@ -12,18 +12,24 @@ from tests.support.databases import fresh_database
 from tests.support.publishers import FakePublisher
 from tests.support.recipients import utc
 
-MIGRATIONS = "services.planner.migrations"
+MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
 START = utc("2026-06-13 12:00")
-TABLES = ("plan", "slices", "days", "celebrations", "recipients", "set_aside", "kinds")
+TABLES = (
+    "plan", "slices", "days", "celebrations", "recipients", "set_aside", "kinds", "outbox",
+    "pauses", "cancellations", "hold_work",
+)  # fmt: skip
+PROTECTED = "outbox, pauses, cancellations"
+"""What the planner's role may not empty, but a test does."""
 
 
 @pytest.fixture(scope="session")
 async def planner_pool(pg_url: str) -> AsyncIterator[Pool]:
     """Yield a pool on the planner's database, made once: it has some 400 partitions."""
     async with (
-        fresh_database(pg_url, MIGRATIONS) as url,
+        fresh_database(pg_url, *MIGRATIONS) as url,
         open_pool(url, name="planner tests") as pool,
     ):
+        await pool.execute(f"GRANT DELETE ON {PROTECTED} TO CURRENT_USER")
         yield pool
 
 

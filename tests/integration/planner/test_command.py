@@ -13,7 +13,7 @@ from deploy.native.processes import free_port
 from tests.support.databases import fresh_database
 from tests.support.vhosts import fresh_vhost
 
-MIGRATIONS = "services.planner.migrations"
+MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
 
 
 async def started(*arguments: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
@@ -97,7 +97,7 @@ async def test_a_database_without_its_tables_is_refused(pg_url: str) -> None:
 async def test_all_roles_in_one_process_get_ready_and_drain(
     pg_url: str, amqp_url: str, amqp_api: str
 ) -> None:
-    async with fresh_database(pg_url, MIGRATIONS) as url, fresh_vhost(amqp_url, amqp_api) as vhost:
+    async with fresh_database(pg_url, *MIGRATIONS) as url, fresh_vhost(amqp_url, amqp_api) as vhost:
         env = {"PLANNER_DATABASE_URL": url, "PLANNER_BROKER_URL": vhost}
         async with running(env=env) as base, aiohttp.ClientSession() as session:
             async with session.get(f"{base}/metrics") as answer:
@@ -109,7 +109,7 @@ async def test_all_roles_in_one_process_get_ready_and_drain(
 async def test_roles_may_be_processes_of_their_own(
     pg_url: str, amqp_url: str, amqp_api: str
 ) -> None:
-    async with fresh_database(pg_url, MIGRATIONS) as url, fresh_vhost(amqp_url, amqp_api) as vhost:
+    async with fresh_database(pg_url, *MIGRATIONS) as url, fresh_vhost(amqp_url, amqp_api) as vhost:
         env = {"PLANNER_DATABASE_URL": url, "PLANNER_BROKER_URL": vhost}
         async with (
             running("plan", "upkeep", env=env),
