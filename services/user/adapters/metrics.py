@@ -23,7 +23,7 @@ ANSWERS_REPLAYED: Final = declare_counter(
 IMPORT_LINES: Final = declare_counter(
     "user_import_lines_total",
     "Lines of imports by what became of them.",
-    {"status": ("created", "unchanged", "failed", "valid")},
+    {"status": ("created", "unchanged", "exists", "failed", "valid")},
 )
 RELAYED_ROWS: Final = declare_counter(
     "user_relayed_rows_total", "Outbox rows published and confirmed."

@@ -49,6 +49,13 @@ class Bearers(msgspec.Struct, frozen=True):
     by_email: Person | None
     by_external_id: Person | None
 
+    @property
+    def only(self) -> Person | None:
+        """The one person who bears what is borne; None where nobody does, or two people."""
+        if self.by_email and self.by_external_id and self.by_email.id != self.by_external_id.id:
+            return None
+        return self.by_external_id or self.by_email
+
 
 async def find_person(store: Store, person_id: UUID) -> Found | Tombstone | None:
     """Return the person as they are now, erased ones as what remains of them."""
@@ -104,6 +111,14 @@ async def match_people(
     async with connection_of(store) as connection:
         rows = await connection.fetch(SQL.match_people, email_keys, external_ids)
     return [Bearers(_optional(row["by_email"]), _optional(row["by_external_id"])) for row in rows]
+
+
+async def list_registrations(store: Store, people: Sequence[UUID]) -> dict[UUID, Person]:
+    """Return each of ``people`` as they were registered; those erased since are left out."""
+    async with connection_of(store) as connection:
+        rows = await connection.fetch(SQL.list_registrations, people)
+    found = (open_event(store, row, person_id=row["stream_id"], version=1) for row in rows)
+    return {person.id: person for person in found if isinstance(person, Person)}
 
 
 def _statement_for(wanted: Filter) -> str:

@@ -1,7 +1,7 @@
 """Registers people by the thousand: one statement per batch, one outcome per line."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -11,12 +11,12 @@ import msgspec
 from services.user.adapters.appending import append_registrations
 from services.user.adapters.columns import search_columns
 from services.user.adapters.metrics import IMPORT_LINES
-from services.user.adapters.reading import Bearers, match_people
+from services.user.adapters.reading import Bearers, list_registrations, match_people
 from services.user.adapters.store import Origin, Store, UnavailableError
 from services.user.domain.errors import FieldError, Invalid
-from services.user.domain.person import register_person
+from services.user.domain.person import Person, register_person
 from services.user.domain.profile import Profile, Rules, parse_profile
-from services.user.domain.suspicion import EpochWatch
+from services.user.domain.suspicion import EpochWatch, RepetitionWatch
 
 # A line that lost a race is decided in the next round at the latest, unless it loses another.
 _ROUNDS = 4
@@ -32,12 +32,13 @@ class Line(msgspec.Struct, frozen=True):
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of one line.
 
-    ``unchanged``: exactly this person is registered already, so sending a file again is safe.
-    ``valid``: a dry run found nothing against it.
+    ``unchanged``: exactly this person is registered already. ``exists``: this line registered a
+    person who has been changed since. So sending a file again is safe. ``valid``: a dry run found
+    nothing against it.
     """
 
     line: int
-    status: Literal["created", "unchanged", "failed", "valid"]
+    status: Literal["created", "unchanged", "exists", "failed", "valid"]
     id: UUID | None = None
     version: int | None = None
     errors: tuple[FieldError, ...] = ()
@@ -62,8 +63,8 @@ class Batch(msgspec.Struct, frozen=True):
 class PeopleImport:
     """One import from its first line to its last.
 
-    It remembers nothing but a count, so its size has no bound. A crash leaves whole batches
-    registered; the same lines sent again come out ``unchanged``.
+    It remembers little of each line, and of few of them, so its size has no bound. A crash leaves
+    whole batches registered; the same lines sent again come out ``unchanged`` or ``exists``.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class PeopleImport:
         self._new_id = new_id
         self._is_dry_run = is_dry_run
         self._epochs = EpochWatch()
+        self._repetitions = RepetitionWatch()
 
     def read(self, lines: Sequence[Line], rules: Rules) -> Batch:
         """Return what ``lines`` say, judged by the field rules."""
@@ -139,7 +141,25 @@ class PeopleImport:
         keys = [search_columns(one.profile).email_key for one in candidates]
         external_ids = [one.profile.external_id for one in candidates]
         found = await match_people(self._store, keys, external_ids)
-        return [_compared(one, bearers) for one, bearers in zip(candidates, found, strict=True)]
+        changed = [there.id for bearers in found if (there := bearers.only) and there.version > 1]
+        registered = await list_registrations(self._store, changed) if changed else {}
+        return [
+            self._compared(candidate, bearers, registered)
+            for candidate, bearers in zip(candidates, found, strict=True)
+        ]
+
+    def _compared(
+        self, candidate: Candidate, bearers: Bearers, registered: Mapping[UUID, Person]
+    ) -> Outcome:
+        there = bearers.only
+        if there is not None and there.profile == candidate.profile:
+            return _known(candidate, "unchanged", there)
+        if there is not None and _profile_of(registered.get(there.id)) == candidate.profile:
+            return _known(candidate, "exists", there)
+        errors = _taken(bearers)
+        if self._is_dry_run and not errors:
+            errors = self._repetitions.look(candidate.line, candidate.profile)
+        return _failed(candidate, *errors) if errors else _valid(candidate)
 
 
 _UNAVAILABLE = FieldError("", "unavailable", "the database is away: send this line again")
@@ -154,18 +174,25 @@ def _failed(candidate: Candidate, *errors: FieldError) -> Outcome:
     return Outcome(candidate.line, "failed", errors=errors, warnings=candidate.warnings)
 
 
-def _compared(candidate: Candidate, bearers: Bearers) -> Outcome:
-    there = bearers.by_external_id or bearers.by_email
-    if there is not None and there.profile == candidate.profile:
-        return Outcome(
-            candidate.line, "unchanged", there.id, there.version, warnings=candidate.warnings
-        )
+def _known(candidate: Candidate, status: Literal["unchanged", "exists"], there: Person) -> Outcome:
+    return Outcome(candidate.line, status, there.id, there.version, warnings=candidate.warnings)
+
+
+def _valid(candidate: Candidate) -> Outcome:
+    return Outcome(candidate.line, "valid", warnings=candidate.warnings)
+
+
+def _profile_of(person: Person | None) -> Profile | None:
+    return None if person is None else person.profile
+
+
+def _taken(bearers: Bearers) -> tuple[FieldError, ...]:
     taken = (("email", bearers.by_email), ("external_id", bearers.by_external_id))
-    errors = [
-        FieldError(f"/{name}", f"{name}_taken", "belongs to somebody else")
+    return tuple(
+        FieldError(f"/{name}", f"{name}_taken", _TAKEN)
         for name, bearer in taken
         if bearer is not None
-    ]
-    if errors:
-        return _failed(candidate, *errors)
-    return Outcome(candidate.line, "valid", warnings=candidate.warnings)
+    )
+
+
+_TAKEN = "belongs to somebody who is registered already, with other data"

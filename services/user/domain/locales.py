@@ -58,7 +58,7 @@ def _no_zone(text: str) -> str:
 
 @cache
 def _zones() -> Nearest:
-    return Nearest(zone_names())
+    return Nearest(zone_names(), alike_at_least=0.8)
 
 
 def _usual_case(tag: str) -> str:

@@ -1,26 +1,29 @@
 """Which known word a misspelt one was meant to be."""
 
+import heapq
 from collections import Counter
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 
-_ALIKE_AT_LEAST = 0.6
 _COMPARED_MAX = 64
+_SHORTLIST = 16
 
 
 class Nearest:
-    """Finds the known name most like a misspelt one, by the pairs of letters both have.
+    """Finds the known name most like a misspelt one.
 
-    A name with a slash is found by its last part as well. Looking up costs some microseconds: only
-    names that share a pair are compared.
+    A name with a slash is found by its last part as well. ``alike_at_least`` is 1 where only the
+    case may differ. Of many names only those are compared
+    that share the most pairs of letters, so looking up costs a fraction of a millisecond.
     """
 
-    def __init__(self, names: Iterable[str]) -> None:
+    def __init__(self, names: Iterable[str], *, alike_at_least: float) -> None:
+        self._alike_at_least = alike_at_least
         self._spellings = {
             spelling: name
             for name in names
             for spelling in (_plain(name.rpartition("/")[2]), _plain(name))
         }
-        self._sizes = {spelling: len(_pairs(spelling)) for spelling in self._spellings}
         self._by_pair: dict[str, list[str]] = {}
         for spelling in self._spellings:
             for pair in _pairs(spelling):
@@ -28,13 +31,22 @@ class Nearest:
 
     def to(self, text: str) -> str | None:
         """Return the name ``text`` is most like; None where none is alike enough."""
-        pairs = _pairs(_plain(text[:_COMPARED_MAX]))
-        shared = Counter(spelling for pair in pairs for spelling in self._by_pair.get(pair, ()))
-        likeness, spelling = max(
-            ((2 * count / (len(pairs) + self._sizes[one]), one) for one, count in shared.items()),
-            default=(0.0, ""),
+        given = _plain(text[:_COMPARED_MAX])
+        matcher = SequenceMatcher(b=given, autojunk=False)
+        best, likeness = None, self._alike_at_least
+        for spelling in self._shortlist(given):
+            matcher.set_seq1(spelling)
+            if (ratio := matcher.ratio()) >= likeness:
+                best, likeness = self._spellings[spelling], ratio
+        return best
+
+    def _shortlist(self, given: str) -> Iterable[str]:
+        if len(self._spellings) <= _SHORTLIST:
+            return self._spellings
+        shared = Counter(name for pair in _pairs(given) for name in self._by_pair.get(pair, ()))
+        return heapq.nlargest(
+            _SHORTLIST, shared, key=lambda name: shared[name] / (len(name) + len(given))
         )
-        return self._spellings[spelling] if likeness >= _ALIKE_AT_LEAST else None
 
 
 def did_you_mean(name: str | None) -> str:

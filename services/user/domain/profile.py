@@ -145,7 +145,7 @@ _PARSERS: dict[str, Callable[[object, Rules], Any]] = {
     "location_city": lambda value, _: parse_name(value),
     "location_country": lambda value, _: parse_name(value),
 }
-_FIELDS = Nearest(_PARSERS)
+_FIELDS = Nearest(_PARSERS, alike_at_least=0.7)
 _DEFAULTS: dict[str, Any] = {
     "birthday": None,
     "anniversary": None,

@@ -16,6 +16,7 @@ from litestar.openapi.spec.enums import OpenAPIType
 from services.user.entrypoints.views import PersonDocument
 
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
 
 EXAMPLE = {
     "first_name": "Ada",
@@ -24,6 +25,10 @@ EXAMPLE = {
     "timezone": "Europe/London",
     "birthday": "1990-06-14",
 }
+CSV_EXAMPLE = (
+    "first_name,last_name,email,timezone,birthday,opt_outs\r\n"
+    "Ada,Lovelace,ada@example.com,Europe/London,1990-06-14,birthday;anniversary\r\n"
+)
 
 
 def _document_schema() -> dict[str, Any]:
@@ -111,3 +116,5 @@ class ImportOperation(Operation):
 
     def __post_init__(self) -> None:
         self.request_body = _body(_document_schema(), NDJSON)
+        table = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING), example=CSV_EXAMPLE)
+        self.request_body.content[CSV] = table

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import post
+from litestar.datastructures import ResponseHeader
 from litestar.params import QueryParameter
 from litestar.response import Stream
 from litestar.response.streaming import ASGIStreamingResponse
@@ -17,19 +18,34 @@ from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
 from libs.httpapi.bodies import check_content_type
 from libs.httpapi.idempotency import idempotency_key
+from libs.httpapi.problems import standard_problem
 from libs.ids import new_id
 from libs.telemetry.tracing import current_traceparent
 from services.user.adapters.store import Origin, Store
 from services.user.app.import_people import Batch, Line, PeopleImport
-from services.user.entrypoints.documentation import NDJSON, ImportOperation
-from services.user.entrypoints.ndjson import batches
+from services.user.entrypoints.csv_lines import CsvReader, read_columns
+from services.user.entrypoints.documentation import CSV, NDJSON, ImportOperation
+from services.user.entrypoints.lines import LineReader, batches
+from services.user.entrypoints.ndjson import NdjsonReader
 from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.requests import AnyRequest
+from services.user.entrypoints.views import link_template
 
 DryRun = Annotated[
     bool, QueryParameter(description="Judge every line against people there, register nobody.")
 ]
+FromLine = Annotated[
+    int,
+    QueryParameter(
+        ge=1, le=2**31, description="Pass over the lines before this one: they are done."
+    ),
+]
 
+LINKS: Final = ResponseHeader(
+    name="Link-Template",
+    description="Where more is told about the person with an `id` (RFC 9652).",
+    documentation_only=True,
+)
 PAUSE_S: Final = 0.1
 """A client that sends nothing for so long gets the outcomes of what it has sent."""
 
@@ -45,15 +61,15 @@ class ClientGoneError(Exception):
 class Outcomes(Stream):
     """Streams outcomes while the request is still being read."""
 
-    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+    def __init__(self, lines: AsyncIterator[bytes], *, links: str) -> None:
         super().__init__(lines, media_type=NDJSON)
         self._lines = lines
+        self._links = links
 
     def to_asgi_response(self, *_: Any, **__: Any) -> ASGIStreamingResponse:
         """Return the application that sends the lines."""
-        return _SendingLines(
-            iterator=self._lines, media_type=NDJSON, headers={"cache-control": "no-store"}
-        )
+        headers = {"cache-control": "no-store", "link-template": self._links}
+        return _SendingLines(iterator=self._lines, media_type=NDJSON, headers=headers)
 
 
 class _SendingLines(ASGIStreamingResponse):
@@ -75,6 +91,7 @@ class _SendingLines(ASGIStreamingResponse):
     operation_class=ImportOperation,
     media_type=NDJSON,
     request_max_body_size=None,
+    response_headers=[LINKS],
     status_code=200,
     tags=["people"],
 )
@@ -86,15 +103,19 @@ async def import_people(
     terms: Provided[Terms],
     import_batch_lines: Provided[int],
     dry_run: DryRun = False,
+    from_line: FromLine = 1,
 ) -> Stream:
     """Register a person per line; answers a line per line, in order, while more are read.
 
     `{"line":1,"status":"created","id":"…","version":1}`; `unchanged` where exactly this person is
-    registered already, so a file can be sent again after an interruption; `failed` with `errors`;
-    `valid` in a dry run, which compares with the people there and not with other lines. Read the
-    answer while you send: whoever does not will be made to wait.
+    registered already and `exists` where this line registered them and they changed since, so a
+    file can be sent again after an interruption, from `from_line` on; `failed` with `errors`;
+    `valid` in a dry run, which compares with the people there and the first 100,000 lines. A CSV
+    file names the fields in its first line; an empty cell is an absent field, opt-outs are joined
+    by `;`, and a row has the number of the line on which it begins. Read the answer while you send:
+    whoever does not will be made to wait.
     """
-    check_content_type(request, NDJSON, "application/jsonl", "application/ndjson")
+    check_content_type(request, CSV, NDJSON, "application/jsonl", "application/ndjson")
     idempotency_key(request)
     session = PeopleImport(
         store,
@@ -109,8 +130,34 @@ async def import_people(
     async def take(batch: Batch) -> bytes:
         return _encoder.encode_lines(await session.take(batch, now=clock.now()))
 
-    lines = batches(_body_of(request), limit=import_batch_lines)
-    return Outcomes(_taken_in_turn(lines, read, take))
+    lines = await _lines(request, limit=import_batch_lines, from_line=from_line)
+    links = link_template(planner_url=terms.planner_url)
+    return Outcomes(_taken_in_turn(lines, read, take), links=links)
+
+
+async def _lines(request: AnyRequest, *, limit: int, from_line: int) -> AsyncIterator[list[Line]]:
+    """Return the lines of the body, in batches, read as its content type says.
+
+    Raises:
+        Problem: the body is a CSV file whose first line does not name the columns.
+    """
+    pieces = _body_of(request)
+    reader: LineReader = NdjsonReader(from_line=from_line)
+    if request.headers["content-type"].lower().partition(";")[0].strip() != CSV:
+        return batches(pieces, reader, limit=limit)
+    try:
+        columns, rest = await read_columns(pieces)
+    except ClientGoneError as error:
+        raise standard_problem(400, "the file ended early") from error
+    reader = CsvReader(columns, from_line=from_line)
+    return batches(_after(rest, pieces), reader, limit=limit, first=2)
+
+
+async def _after(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for piece in pieces:
+        yield piece
 
 
 async def _taken_in_turn(

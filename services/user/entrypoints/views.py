@@ -110,6 +110,10 @@ class EventView(msgspec.Struct, frozen=True):
 
 def links_of(person_id: UUID, *, planner_url: str) -> Links:
     """Return where more is told about a person; two of them begin with the planner's address."""
+    return _links(str(person_id), planner_url=planner_url)
+
+
+def _links(person_id: str, *, planner_url: str) -> Links:
     base = f"/v1/users/{person_id}"
     planned = f"{planner_url}{base}"
     return Links(
@@ -121,6 +125,13 @@ def link_header(person_id: UUID, *, planner_url: str) -> str:
     """Return the links for answers without a body (RFC 8288)."""
     links = msgspec.structs.asdict(links_of(person_id, planner_url=planner_url))
     return ", ".join(f'<{path}>; rel="{rel.rstrip("_")}"' for rel, path in links.items())
+
+
+def link_template(*, planner_url: str) -> str:
+    """Return the links of anybody's id, for answers about many (RFC 9652)."""
+    links = _links("{id}", planner_url=planner_url)
+    named = msgspec.structs.asdict(links)
+    return ", ".join(f'"{path}"; rel="{rel.rstrip("_")}"' for rel, path in named.items())
 
 
 def person_view(person: Person, *, planner_url: str) -> PersonView:

@@ -146,8 +146,50 @@ async def test_copies_of_one_import_register_everyone_once(client: Client, store
     assert await count(store, "events") == 120
 
 
+async def test_line_whose_person_changed_since_is_no_conflict(client: Client) -> None:
+    """Sending again is safe even where life went on meanwhile."""
+    documents = [a_document(external_id="7"), a_document()]
+    first = await imported(client, *documents)
+    for one in first.lines:
+        await client.ask("PATCH", f"/v1/users/{one['id']}", {"email": f"{one['line']}@x.example"})
+    for query in ("", "?dry_run=true"):
+        again = await imported(client, documents[0], query=query)
+        assert [(one["status"], one["id"], one["version"]) for one in again.lines] == [
+            ("exists", first.lines[0]["id"], 2)
+        ]
+    other = await imported(client, {**documents[0], "first_name": "Ida"})
+    assert codes(other) == [(1, "failed", "external_id_taken")]
+
+
+async def test_lines_that_are_done_are_passed_over(client: Client, store: Store) -> None:
+    documents = [a_document() for _ in range(120)]
+    answer = await imported(client, *documents, query="?from_line=101")
+    assert [one["line"] for one in answer.lines] == list(range(101, 121))
+    assert await count(store, "people") == 20
+
+
+async def test_dry_run_finds_what_repeats_within_the_file(client: Client) -> None:
+    one = a_document(external_id="7")
+    lines = [one, a_document(email=one["email"].upper()), a_document(external_id="7"), a_document()]
+    answer = await imported(client, *lines, query="?dry_run=true")
+    assert codes(answer) == [
+        (1, "valid", None),
+        (2, "failed", "email_taken"),
+        (3, "failed", "external_id_taken"),
+        (4, "valid", None),
+    ]
+    assert answer.lines[1]["errors"][0]["detail"] == "is the same as on line 1"
+
+
+async def test_outcomes_lead_to_occurrences_and_explanations(client: Client) -> None:
+    answer = await imported(client, a_document())
+    links = answer.headers["Link-Template"]
+    assert '"/v1/users/{id}/occurrences"; rel="occurrences"' in links
+    assert '"/v1/users/{id}/explain?kind=birthday"; rel="explanation"' in links
+
+
+@pytest.mark.edge_case("EC-DV-014")
 async def test_many_born_on_the_epoch_are_remarked_on(client: Client) -> None:
-    """EC-DV-014."""
     answer = await imported(client, *(a_document(birthday="1970-01-01") for _ in range(12)))
     assert {one["status"] for one in answer.lines} == {"created"}
     warned = [one["line"] for one in answer.lines if "warnings" in one]
@@ -160,7 +202,7 @@ async def test_lines_are_answered_while_the_database_is_away(client: Client, sto
     assert codes(answer) == [(1, "failed", "unavailable"), (2, "failed", "malformed_json")]
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
+@pytest.mark.parametrize("content_type", ["application/json", "text/csv; charset=latin-1"])
 async def test_other_content_type_is_refused(client: Client, content_type: str) -> None:
     answer = await client.ask("POST", PATH, data=b"{}", Content_Type=content_type)
     assert answer.status == 415
