@@ -101,7 +101,7 @@ class SmtpSession:
                 if refusal is not None and not self.is_pipelining:
                     break
             if refusal is not None:
-                await self._withdraw(reply)
+                self._withdraw(reply)
         except TimeoutError:
             self.abort()
             refusal = refusal or Deferred("timed_out")
@@ -173,13 +173,13 @@ class SmtpSession:
         self.wire.write(b"%b.\r\n%b" % (text, begun))
         return None
 
-    async def _withdraw(self, last: Reply) -> None:
-        """Leave the connection ready for another mail after one was turned down."""
+    def _withdraw(self, last: Reply) -> None:
+        """Leave the connection ready for another mail, or not at all."""
         self._needs_reset = True
         if last.code == _GO_AHEAD:
-            # Without recipients it waits for a text all the same (RFC 2920, 3.1): an empty one.
-            self.wire.write(b".\r\n")
-            await self.wire.reply(within_s=self._envelope_s)
+            # It waits for a text all the same (RFC 2920, 3.1), and whom it would send that to is
+            # its secret.
+            self.abort()
 
     def _refusal(self, verb: bytes, reply: Reply) -> Result | None:
         code = reply.code
