@@ -1,6 +1,7 @@
 """The contacts table: the dispatcher's own copy of whom to greet where."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from libs.postgres.types import Connection
 from services.dispatcher.adapters.refusals import refusing_bad_values
@@ -28,3 +29,17 @@ async def project_contacts(connection: Connection, contacts: Sequence[Contact]) 
             [contact.locale for contact in contacts],
             [",".join(contact.opt_outs) for contact in contacts],
         )
+
+
+async def forget_people(
+    connection: Connection, *, left: Sequence[UUID], erased: Sequence[UUID]
+) -> None:
+    """Forget what is kept beside the contacts of people who left; ``erased`` is a part of them."""
+    if left:
+        await connection.execute(SQL.forget_people, left, erased)
+
+
+async def drop_former_contacts(connection: Connection, *, older_than_s: float, limit: int) -> int:
+    """Forget contacts that were replaced so many real seconds ago; return how many were."""
+    dropped: int = await connection.fetchval(SQL.drop_former_contacts, older_than_s, limit)
+    return dropped

@@ -1,7 +1,7 @@
 """Turns what happened to deliveries into messages for the outbox."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from contracts import codec, dispatch, topology
 from contracts.envelope import MAX_BATCH_ITEMS, Event, event
+from contracts.recipient_events import RECIPIENT_BLOCKS_CHANGED, RecipientBlocksChanged
 from libs.ids import new_id, occurrence_key
 from libs.outbox import OutboxMessage
 from libs.telemetry.tracing import current_traceparent
@@ -45,6 +46,30 @@ def messages(
         by_type[_TYPES[happened.type]].append(_event_of(happened, traceparent))
     for one in returned:
         by_type[dispatch.DELIVERY_RETURNED].append(_event_of_returned(one, now, traceparent))
+    return _in_batches(by_type)
+
+
+def blocks_messages(
+    changed: Sequence[RecipientBlocksChanged], *, now: datetime
+) -> list[OutboxMessage]:
+    """Return one message for up to 500 people of whom other things keep mail than before."""
+    traceparent = current_traceparent()
+    told: list[Event[Any]] = [
+        event(
+            blocks,
+            event_id=f"{blocks.person_id}/blocks/{blocks.revision}",
+            type_name=RECIPIENT_BLOCKS_CHANGED,
+            source=SOURCE,
+            subject=str(blocks.person_id),
+            time=now,
+            traceparent=traceparent,
+        )
+        for blocks in changed
+    ]
+    return _in_batches({RECIPIENT_BLOCKS_CHANGED: told})
+
+
+def _in_batches(by_type: Mapping[str, list[Event[Any]]]) -> list[OutboxMessage]:
     return [
         OutboxMessage(topology.EVENTS, type_name, len(batch), codec.encode_items(batch))
         for type_name, of_type in by_type.items()

@@ -63,6 +63,11 @@ PROVIDER_PAUSE_SECONDS = declare_gauge(
     "Real seconds for which the provider asked to be left alone, as last seen.",
     {"provider": PROVIDERS},
 )
+THROTTLED = declare_counter(
+    "dispatcher_throttled_total",
+    "Times requests in hand waited because the provider's rate was used up.",
+    {"provider": PROVIDERS},
+)
 LATE_OUTCOMES = declare_counter(
     "dispatcher_late_outcomes_total",
     "Outcomes that came after their attempt was settled and were kept out.",
@@ -76,6 +81,9 @@ FAILED_LOOKUPS = declare_counter(
 )
 CONTACTS_PROJECTED = declare_counter(
     "dispatcher_contact_events_total", "User events taken in, copies and old ones included."
+)
+UNSUBSCRIBES = declare_counter(
+    "dispatcher_unsubscribes_total", "Kinds that people ended by the link in a mail."
 )
 SET_ASIDE = declare_counter(
     "dispatcher_set_aside_total",

@@ -72,10 +72,14 @@ async def put_suppression(
 
 
 @delete("/v1/suppressions", guards=[require("ops:redrive")], status_code=204, tags=["suppressions"])
-async def delete_suppression(data: JSONBody[Address], pool: Provided[Pool]) -> None:
+async def delete_suppression(
+    data: JSONBody[Address], pool: Provided[Pool], clock: Provided[Clock]
+) -> None:
     """Let mail go to an address again. It is named in the body: addresses do not belong in URLs."""
     async with pool.acquire() as connection:
-        was_there = await suppressions.delete_suppression(connection, normal_address(data.email))
+        was_there = await suppressions.delete_suppression(
+            connection, normal_address(data.email), now=clock.now()
+        )
     if not was_there:
         raise standard_problem(404, "this address is not suppressed")
 
