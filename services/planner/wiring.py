@@ -32,8 +32,8 @@ from services.planner.entrypoints.consumers import (
     people_handler,
 )
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
-from services.planner.settings import PlannerSettings
 from services.planner.entrypoints.relay_loops import outbox_loop, relay_loop
+from services.planner.settings import PlannerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -147,12 +147,11 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
             ask_after=ask_after,
         )
         loops.append(Loop("reconcile", reconciling.step))
-    return loops
     if "relay" in roles:
         loops += _relay_loops(settings, resources)
+    return loops
 
 
-def _subscriptions(
 def _relay_loops(settings: PlannerSettings, resources: Resources) -> list[Loop]:
     relay = Relay(
         resources.pool,
@@ -167,6 +166,7 @@ def _relay_loops(settings: PlannerSettings, resources: Resources) -> list[Loop]:
     ]
 
 
+def _subscriptions(
     settings: PlannerSettings, roles: frozenset[str], resources: Resources
 ) -> list[Subscription]:
     pool, clock = resources.pool, resources.clock
@@ -195,12 +195,12 @@ def _health(
     health.add("broker", broker_check(resources.broker))
     health.add("partitions", checks.partitions_check(pool, clock))
     health.add("horizon", checks.horizon_check(pool, clock, KINDS.values()))
+    if "relay" in roles:
+        health.add("outbox", checks.outbox_check(pool, longest_s=settings.outbox_age_max_s))
     for loop in loops:
         health.add(loop.name, loop.check)
     return health
 
-    if "relay" in roles:
-        health.add("outbox", checks.outbox_check(pool, longest_s=settings.outbox_age_max_s))
 
 def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
     if "api" not in roles:
