@@ -28,6 +28,7 @@ from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
 from services.planner.entrypoints.batches import DEAD, dead_letter_handler
 from services.planner.entrypoints.consumers import (
+    blocks_handler,
     outcome_handler,
     people_handler,
 )
@@ -180,8 +181,11 @@ def _subscriptions(
         outcome_handler(pool, clock, KINDS),
         settings.outcomes_prefetch,
     )
-    work = {"project": people, "outcomes": answers}
-    taken = [subscription for role, subscription in work.items() if role in roles]
+    blocks = Subscription(
+        topology.PLANNER_BLOCKS.name, blocks_handler(pool), settings.project_prefetch
+    )
+    work = (("project", people), ("project", blocks), ("outcomes", answers))
+    taken = [subscription for role, subscription in work if role in roles]
     dead = [Subscription(f"{one.queue}{DEAD}", dead_letter_handler(pool), 1) for one in taken]
     return taken + dead
 

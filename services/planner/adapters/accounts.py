@@ -1,5 +1,6 @@
 """Table ``plan`` for questions: a day's account, its progress, one person's occurrences."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from uuid import UUID
 
@@ -8,6 +9,7 @@ import msgspec
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 from services.planner.domain.account import Entry
+from services.planner.domain.facts import PlannedDay
 from services.planner.domain.state import State
 
 
@@ -38,6 +40,10 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
     years: int | None
     settled_at: datetime | None
 
+    def day(self) -> PlannedDay:
+        """Return the row as the rule sees it."""
+        return PlannedDay(self.local_day, self.period, self.state, self.reason)
+
 
 async def read_ledger(connection: Connection, first: date, last: date) -> list[Entry]:
     """Return the entries of the days from ``first`` to ``last``."""
@@ -56,3 +62,19 @@ async def list_occurrences(
     """Return the person's planned occurrences from ``first`` to ``last``, newest first."""
     rows = await connection.fetch(SQL.list_occurrences, person_id, first, last, limit)
     return [Occurrence(**row) for row in rows]
+
+
+async def list_kind_rows(
+    connection: Connection,
+    person_id: UUID,
+    kind: str,
+    *,
+    periods: Sequence[date],
+    days: Sequence[date],
+) -> tuple[PlannedDay, ...]:
+    """Return what the plan holds of a person and a kind in ``periods`` and on ``days``."""
+    if not days:
+        return ()
+    first = min([*periods, *days])
+    rows = await connection.fetch(SQL.list_kind_rows, person_id, kind, first, periods, days)
+    return tuple(PlannedDay(**row) for row in rows)

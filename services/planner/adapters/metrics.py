@@ -12,6 +12,9 @@ from libs.telemetry.metrics import (
 PROJECTED: Final = declare_counter(
     "planner_people_projected_total", "Versions of people that were news."
 )
+BLOCKS_PROJECTED: Final = declare_counter(
+    "planner_blocks_projected_total", "Changes of what blocks a person's mail that were news."
+)
 PLANNED: Final = declare_counter(
     "planner_rows_planned_total", "Plan rows made or renewed by the slices of opened days."
 )

@@ -1,6 +1,7 @@
 """Answers questions about the plan; changes nothing."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
@@ -10,12 +11,16 @@ from contracts.kinds import Kind
 from libs.postgres.types import Pool
 from services.planner.adapters import accounts, days
 from services.planner.adapters.accounts import InstantProgress, Occurrence
+from services.planner.adapters.blocks import find_blocks
 from services.planner.adapters.days import Progress
 from services.planner.adapters.recipients import list_recipients
 from services.planner.domain.account import Entry
-from services.planner.domain.decision import Decision, next_decision
-from services.planner.domain.explanation import decide_in
+from services.planner.domain.decision import Decision, decide, next_decision
+from services.planner.domain.explanation import Choice, choose_day
+from services.planner.domain.facts import Facts, PlannedDay
 from services.planner.domain.recipient import Recipient
+from services.planner.domain.recurrence import RECURRENCES
+from services.planner.domain.suggestion import Suggestion, suggest
 
 HISTORY_DAYS = 400
 MAX_OCCURRENCES = 500
@@ -28,20 +33,34 @@ class DayAccount(msgspec.Struct, frozen=True):
     entries: list[Entry]
 
 
+class Judged(msgspec.Struct, frozen=True):
+    """A row of the plan, and what the rule says about it now; None where its kind is gone."""
+
+    row: Occurrence
+    decision: Decision | None
+
+
 class Occasions(msgspec.Struct, frozen=True):
     """A person, what the plan holds, and what comes next and is not planned yet."""
 
     recipient: Recipient
-    planned: list[Occurrence]
+    planned: list[Judged]
     upcoming: list[Decision]
 
 
-class Explanation(msgspec.Struct, frozen=True):
-    """A person, the decision about one day, and the plan's row for it, if there is one."""
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """A person and the decision about the day that was chosen.
+
+    ``suggestion`` is what would make a "no" a "yes", ``planned`` what the plan holds for the day,
+    ``upcoming`` the decision on the first occurrence from now on.
+    """
 
     recipient: Recipient
+    choice: Choice
     decision: Decision
-    planned: Occurrence | None
+    suggestion: Suggestion | None
+    planned: PlannedDay | None
+    upcoming: Decision | None
 
 
 async def read_day(pool: Pool, local_day: date) -> DayAccount:
@@ -65,7 +84,7 @@ async def read_progress(pool: Pool, local_day: date) -> list[InstantProgress]:
 
 
 async def read_occasions(
-    pool: Pool, person_id: UUID, kinds: Iterable[Kind], *, now: datetime
+    pool: Pool, person_id: UUID, kinds: Mapping[str, Kind], *, now: datetime
 ) -> Occasions | None:
     """Return a person's occurrences: up to 400 days back, planned, and the next of each kind.
 
@@ -82,31 +101,72 @@ async def read_occasions(
             last=now.date() + timedelta(days=HISTORY_DAYS),
             limit=MAX_OCCURRENCES,
         )
+        blocks = await find_blocks(connection, person_id)
+    rows: dict[str, list[PlannedDay]] = defaultdict(list)
+    for one in planned:
+        rows[one.kind].append(one.day())
+    facts = {
+        name: Facts(now=now, rows=tuple(rows[name]), blocks=blocks) for name in (*kinds, *rows)
+    }
     there = {(one.local_day, one.kind) for one in planned}
-    upcoming = (next_decision(recipient, kind, now=now) for kind in kinds)
+    upcoming = (
+        next_decision(recipient, kind, now=now, facts=facts[name]) for name, kind in kinds.items()
+    )
     return Occasions(
         recipient,
-        planned,
+        [Judged(one, _judge(recipient, one, kinds, facts)) for one in planned],
         [one for one in upcoming if one and (one.local_day, one.kind) not in there],
     )
 
 
-async def explain(pool: Pool, person_id: UUID, kind: Kind, *, year: int) -> Explanation | None:
-    """Return why the person is greeted for ``kind`` in ``year``, or is not.
+async def explain(
+    pool: Pool,
+    person_id: UUID,
+    kind: Kind,
+    *,
+    day: date | None = None,
+    year: int | None = None,
+    now: datetime,
+) -> Explanation | None:
+    """Return why the person is greeted for ``kind`` on ``day`` or in ``year``, or is not.
 
     Asks the rule that plans. None: nobody bears ``person_id``, or it has not reached the planner.
     """
-    async with pool.acquire() as connection:
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
         recipient = (await list_recipients(connection, [person_id])).get(person_id)
         if recipient is None:
             return None
-        decision = decide_in(recipient, kind, year)
-        rows = await accounts.list_occurrences(
-            connection,
-            person_id,
-            first=decision.local_day,
-            last=decision.local_day,
-            limit=MAX_OCCURRENCES,
+        choice = choose_day(recipient, kind, day=day, year=year, now=now)
+        upcoming = next_decision(recipient, kind, now=now)
+        asked = [one for one in (choice.local_day, upcoming and upcoming.local_day) if one]
+        facts = Facts(
+            now=now,
+            rows=await accounts.list_kind_rows(
+                connection, person_id, kind.name, periods=_periods(kind, asked), days=asked
+            ),
+            blocks=await find_blocks(connection, person_id),
         )
-    planned = next((row for row in rows if row.kind == kind.name), None)
-    return Explanation(recipient, decision, planned)
+    return Explanation(
+        recipient=recipient,
+        choice=choice,
+        decision=decide(recipient, kind, choice.local_day, facts=facts),
+        suggestion=suggest(recipient, kind, choice, facts=facts, now=now),
+        upcoming=next_decision(recipient, kind, now=now, facts=facts),
+        planned=facts.row_on(choice.local_day),
+    )
+
+
+def _judge(
+    recipient: Recipient,
+    row: Occurrence,
+    kinds: Mapping[str, Kind],
+    facts: Mapping[str, Facts],
+) -> Decision | None:
+    kind = kinds.get(row.kind)
+    if kind is None:
+        return None
+    return decide(recipient, kind, row.local_day, facts=facts[row.kind])
+
+
+def _periods(kind: Kind, local_days: Iterable[date]) -> list[date]:
+    return sorted({RECURRENCES[kind.cadence].period_of(day) for day in local_days})

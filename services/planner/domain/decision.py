@@ -243,7 +243,8 @@ def next_decision(
 ) -> Decision | None:
     """Return the decision on the first occurrence of ``kind`` due at ``now`` or later.
 
-    One that is not owed only because it became known too late is passed over. None: there is no
+    One that is passed over only because it became known too late, or because another day of its
+    period was greeted, is not it. None: there is no
     such day, because the person or the date is missing or the date never recurs.
     """
     origin = recipient.origin_of(kind) if recipient.is_active else None
@@ -264,4 +265,4 @@ def next_decision(
 
 def _is_ahead(decision: Decision, now: datetime) -> bool:
     is_due_later = decision.due_at is not None and decision.due_at >= now
-    return is_due_later and decision.reason != "known_too_late"
+    return is_due_later and decision.reason not in {"known_too_late", "already_greeted"}

@@ -1,39 +1,83 @@
-"""Why a person is greeted for a kind in a year, or is not, and what would change that."""
+"""Which day a question about a person and a kind means."""
 
-from datetime import date
+from datetime import MAXYEAR, date, datetime, timedelta
+from typing import Literal
 
 import msgspec
 
 from contracts.kinds import Kind
-from services.planner.domain.decision import Decision, decide
+from libs.localtime import local_day_at
+from services.planner.domain.origin import Origin
 from services.planner.domain.recipient import Recipient
 from services.planner.domain.recurrence import RECURRENCES
 
+Chosen = Literal["day", "year", "next"]
 
-def decide_in(recipient: Recipient, kind: Kind, year: int) -> Decision:
-    """Return the decision on the first day of ``year`` on which ``kind`` falls.
+_WHOLE_DAY = timedelta(days=1)
 
-    Without a person, a date or such a day it is the decision on 1 January, whose rules say which
-    of them is missing.
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """The day an answer is about, None where the date falls on none that was asked for.
+
+    ``chosen`` says what decided: the day that was asked for, the year, or that it comes next.
+    ``days_in_year`` is how many days of an asked year there were to choose from.
     """
-    first = date(year, 1, 1)
-    origin = recipient.origin_of(kind)
-    if origin is None:
-        return decide(recipient, kind, first)
-    # Without its year, so that a year before the date is answered by the rule about that.
-    recurring = origin if kind.cadence == "once" else msgspec.structs.replace(origin, year=None)
-    day = RECURRENCES[kind.cadence].next_day(recurring, leap_day=recipient.leap_day, since=first)
-    return decide(recipient, kind, day if day is not None and day.year == year else first)
+
+    local_day: date | None
+    chosen: Chosen
+    year: int | None = None
+    days_in_year: int | None = None
 
 
-def smallest_change(decision: Decision, kind: Kind) -> str | None:
-    """Return what would have to change for the occurrence to be owed; None where it is."""
-    changes = {
-        "user_removed": "restore the person, unless they were erased",
-        "no_date": f"set {kind.date_field}",
-        "other_day": f"set {kind.date_field} to a date that falls in this year",
-        "before_date": f"set {kind.date_field} to an earlier date",
-        "opted_out": f"remove {kind.name} from opt_outs",
-        "known_too_late": "nothing can: it became known after its instant; the next one is owed",
-    }
-    return changes[decision.reason] if decision.reason else None
+def choose_day(
+    recipient: Recipient,
+    kind: Kind,
+    *,
+    day: date | None = None,
+    year: int | None = None,
+    now: datetime,
+) -> Choice:
+    """Return the day to explain.
+
+    ``day`` itself where it is given. Of ``year`` the first day that is not over where the person
+    is, else the last. Otherwise today's occasion until the day is over, then the next; one that
+    never comes again is the last one.
+    """
+    if day is not None:
+        return Choice(local_day=day, chosen="day")
+    origin, today = recipient.origin_of(kind), local_day_at(now, recipient.zone)
+    if year is None:
+        chosen = None if origin is None else _next_or_last(recipient, kind, origin, today)
+        return Choice(local_day=chosen, chosen="next")
+    days = [] if origin is None else days_in(recipient, kind, origin, year)
+    last = days[-1] if days else None
+    return Choice(
+        local_day=next((one for one in days if one >= today), last),
+        chosen="year",
+        year=year,
+        days_in_year=len(days),
+    )
+
+
+def days_in(recipient: Recipient, kind: Kind, origin: Origin, year: int) -> list[date]:
+    """Return the days of ``year`` on which ``kind`` falls, also those before the date itself."""
+    recurrence = RECURRENCES[kind.cadence]
+    # Without its year, where it recurs without: a day before the date is answered by that rule.
+    yearless = msgspec.structs.replace(origin, year=None)
+    recurring = origin if recurrence.bucket_of(yearless) is None else yearless
+    days: list[date] = []
+    since = date(year, 1, 1)
+    while (
+        day := recurrence.next_day(recurring, leap_day=recipient.leap_day, since=since)
+    ) is not None and day.year == year:
+        days.append(day)
+        if (year, day.month, day.day) == (MAXYEAR, 12, 31):
+            break
+        since = day + _WHOLE_DAY
+    return days
+
+
+def _next_or_last(recipient: Recipient, kind: Kind, origin: Origin, today: date) -> date | None:
+    recurrence = RECURRENCES[kind.cadence]
+    ahead = recurrence.next_day(origin, leap_day=recipient.leap_day, since=today)
+    return ahead or recurrence.next_day(origin, leap_day=recipient.leap_day, since=date.min)

@@ -12,8 +12,9 @@ from libs.clock import Clock
 from libs.localtime import UnknownZoneError, canonical_zone
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
-from services.planner.adapters.metrics import ANSWERED, PROJECTED
+from services.planner.adapters.metrics import ANSWERED, BLOCKS_PROJECTED, PROJECTED
 from services.planner.app.answering import record_outcomes
+from services.planner.app.blocking import project_blocks
 from services.planner.app.projecting import project_people
 from services.planner.domain.origin import MalformedOriginError, origin_from
 from services.planner.domain.recipient import Recipient
@@ -34,6 +35,22 @@ def people_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Handl
             people = [recipient_from(event, date_fields=fields) for event in events]
             news = await project_people(pool, people, kinds, now=clock.now())
         PROJECTED.add(news)
+
+    return batch_handler(pool, deal)
+
+
+def blocks_handler(pool: Pool) -> Handler:
+    """Return what takes in whom the dispatcher may not mail."""
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        with span(
+            "blocks.project",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"events": len(events)},
+        ):
+            news = await project_blocks(pool, [event.data for event in events])
+        BLOCKS_PROJECTED.add(news)
 
     return batch_handler(pool, deal)
 

@@ -17,12 +17,11 @@ from libs.httpapi.problems import standard_problem
 from libs.ids import occurrence_key
 from libs.localtime import local_time_at
 from libs.postgres.types import Pool
-from services.planner.adapters.accounts import Occurrence
 from services.planner.app import questions
-from services.planner.app.questions import Occasions
+from services.planner.app.questions import Judged, Occasions
 from services.planner.domain.decision import Decision
 from services.planner.domain.recipient import Recipient
-from services.planner.domain.state import State
+from services.planner.domain.state import PENDING, State
 
 Expectation = Literal["expected", "not_owed"]
 
@@ -31,6 +30,8 @@ class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
     """One occurrence.
 
     ``state`` is the plan's, or, where the day is not planned yet, ``expected`` or ``not_owed``.
+    ``is_owed`` is what its explanation says now; ``reason`` tells why the state is what it is, or,
+    while nothing is decided, why it will not be owed.
     ``due_at_local`` is what clocks show there at ``due_at``. ``lateness_s`` is how long after its
     instant the provider took the mail.
     """
@@ -43,6 +44,7 @@ class OccurrenceView(msgspec.Struct, frozen=True, kw_only=True):
     due_at_local: datetime
     expires_at: datetime
     state: State | Expectation
+    is_owed: bool
     reason: str | None = None
     release: int = 0
     years: int | None = None
@@ -67,7 +69,7 @@ async def list_occurrences(
     kinds: Provided[Mapping[str, Kind]],
 ) -> OccurrencesView:
     """List a person's occurrences: 400 days back, what is planned, and the next of each kind."""
-    occasions = await questions.read_occasions(pool, user_id, kinds.values(), now=clock.now())
+    occasions = await questions.read_occasions(pool, user_id, kinds, now=clock.now())
     if occasions is None:
         raise standard_problem(404, "nobody bears this id, or the planner has not heard of it yet")
     person = occasions.recipient
@@ -80,7 +82,8 @@ def _views(occasions: Occasions) -> list[OccurrenceView]:
     return sorted(views, key=lambda view: (view.local_day, view.kind), reverse=True)
 
 
-def _of_row(row: Occurrence) -> OccurrenceView:
+def _of_row(judged: Judged) -> OccurrenceView:
+    row, decision = judged.row, judged.decision
     lateness_s = None
     if row.state == "accepted" and row.settled_at is not None:
         lateness_s = (row.settled_at - row.due_at).total_seconds()
@@ -93,13 +96,20 @@ def _of_row(row: Occurrence) -> OccurrenceView:
         due_at_local=local_time_at(row.due_at, row.zone),
         expires_at=row.expires_at,
         state=row.state,
-        reason=row.reason,
+        is_owed=decision is not None and decision.is_owed,
+        reason=_reason(judged),
         release=row.release,
         years=row.years,
         period=row.period,
         settled_at=row.settled_at,
         lateness_s=lateness_s,
     )
+
+
+def _reason(judged: Judged) -> str | None:
+    row, decision = judged.row, judged.decision
+    refused = None if decision is None else decision.reason
+    return refused or row.reason if row.state in PENDING else row.reason
 
 
 def _of_decision(decision: Decision, recipient: Recipient) -> OccurrenceView:
@@ -113,6 +123,7 @@ def _of_decision(decision: Decision, recipient: Recipient) -> OccurrenceView:
         due_at_local=local_time_at(due_at, recipient.zone),
         expires_at=expires_at,
         state="expected" if decision.is_owed else "not_owed",
+        is_owed=decision.is_owed,
         reason=decision.reason,
         years=decision.years,
         period=period,
