@@ -1,5 +1,5 @@
-"""Writes a mail as bytes (RFC 5322, RFC 2045 to 2047), directly: a hundredth of the cost of
-building and flattening ``email.message.EmailMessage``, which stays the judge in the tests."""
+"""Writes a mail as bytes (RFC 5322, RFC 2045 to 2047, RFC 8058), directly: a hundredth of the cost
+of building and flattening ``email.message.EmailMessage``, which stays the judge in the tests."""
 
 import base64
 import re
@@ -8,12 +8,15 @@ from email.utils import format_datetime
 
 import msgspec
 
+from services.dispatcher.adapters.dkim import DkimSigner
 from services.dispatcher.domain.greeting import Mail
+from services.dispatcher.domain.unsubscribing import ONE_CLICK
 
 OCCURRENCE_HEADER = "X-Jubilee-Occurrence"
 
-_WORD_BYTES = 45
-"""Bytes of text in one encoded word: 60 characters of base64, 72 with its frame (at most 75)."""
+_WORD_BYTES = 39
+"""Bytes of text in one encoded word: 52 characters of base64, 64 with its frame (at most 75), 73 on
+a line after ``Subject:`` (at most 76)."""
 _LONGEST_PLAIN = 76
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
 
@@ -26,29 +29,50 @@ class Sender(msgspec.Struct, frozen=True):
 
 
 class MimeWriter:
-    """Writes mails from one sender."""
+    """Writes mails from one sender, signed where there is a signer; equal mails as equal bytes."""
 
-    def __init__(self, sender: Sender) -> None:
-        self._from = from_header(sender)
+    def __init__(self, sender: Sender, signer: DkimSigner | None = None) -> None:
+        self._from = from_header(sender).replace("?= ", "?=\r\n ")
+        self._signer = signer
 
     def write(self, mail: Mail) -> bytes:
         """Return the whole mail with CRLF line ends; dots are not stuffed yet."""
         boundary = f"=_{mail.message_id.partition('@')[0]}"
-        return (
-            f"From: {self._from}\r\n"
-            f"To: {mail.recipient}\r\n"
-            f"Subject: {unstructured(mail.subject)}\r\n"
-            f"Date: {format_datetime(mail.sent_at)}\r\n"
-            f"Message-ID: <{mail.message_id}>\r\n"
-            f"{OCCURRENCE_HEADER}: {mail.occurrence}\r\n"
-            "Auto-Submitted: auto-generated\r\n"
-            "MIME-Version: 1.0\r\n"
-            f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n'
-            "\r\n"
+        headers = self._headers(mail, boundary)
+        body = (
             f"--{boundary}\r\n{_part('plain', mail.text)}"
             f"--{boundary}\r\n{_part('html', mail.html)}"
             f"--{boundary}--\r\n"
         ).encode("ascii")
+        if self._signer is not None:
+            signature = self._signer.sign(headers, body, signed_at=mail.sent_at)
+            headers.insert(0, ("DKIM-Signature", signature))
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        return head.encode("ascii") + b"\r\n" + body
+
+    def _headers(self, mail: Mail, boundary: str) -> list[tuple[str, str]]:
+        return [
+            ("From", self._from),
+            ("To", mail.recipient),
+            ("Subject", unstructured(mail.subject)),
+            ("Date", format_datetime(mail.sent_at)),
+            ("Message-ID", f"<{mail.message_id}>"),
+            *unsubscribe_headers(mail),
+            (OCCURRENCE_HEADER, mail.occurrence),
+            ("Auto-Submitted", "auto-generated"),
+            ("MIME-Version", "1.0"),
+            ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+        ]
+
+
+def unsubscribe_headers(mail: Mail) -> list[tuple[str, str]]:
+    """Return what lets a mailbox provider end these mails by one click; nothing without a link."""
+    if mail.unsubscribe_url is None:
+        return []
+    return [
+        ("List-Unsubscribe", f"<{mail.unsubscribe_url}>"),
+        ("List-Unsubscribe-Post", ONE_CLICK),
+    ]
 
 
 def from_header(sender: Sender) -> str:
@@ -57,7 +81,7 @@ def from_header(sender: Sender) -> str:
         return sender.mailbox
     if _PLAIN_PHRASE.fullmatch(sender.name) and "=?" not in sender.name:
         return f"{sender.name} <{sender.mailbox}>"
-    return f"{_encoded(sender.name)} <{sender.mailbox}>"
+    return f"{' '.join(_encoded_words(sender.name))} <{sender.mailbox}>"
 
 
 def unstructured(text: str) -> str:
@@ -67,12 +91,12 @@ def unstructured(text: str) -> str:
     """
     if text.isascii() and text.isprintable() and len(text) <= _LONGEST_PLAIN and "=?" not in text:
         return text
-    return _encoded(text)
+    return "\r\n ".join(_encoded_words(text))
 
 
-def _encoded(text: str) -> str:
-    words = (base64.b64encode(chunk).decode("ascii") for chunk in _chunks(text))
-    return "\r\n ".join(f"=?utf-8?b?{word}?=" for word in words)
+def _encoded_words(text: str) -> Iterator[str]:
+    for chunk in _chunks(text):
+        yield f"=?utf-8?b?{base64.b64encode(chunk).decode('ascii')}?="
 
 
 def _chunks(text: str) -> Iterator[bytes]:

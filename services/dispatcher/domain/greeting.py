@@ -93,13 +93,17 @@ class Greetings:
             text=_UNFIT_FOR_BODIES.sub("", body),
             html=_UNFIT_FOR_BODIES.sub("", html),
             sent_at=claim.writing.at,
-            unsubscribe_url=self._links and self._links.url(request.person_id, request.kind),
+            unsubscribe_url=self._unsubscribe_url(claim),
             template_version=text.version,
         )
 
     def message_id(self, occurrence: str) -> str:
         """Return the Message-ID that the mail of ``occurrence`` bears, whichever attempt it is."""
         return f"{occurrence_uuid(occurrence)}@{self._message_domain}"
+
+    def _unsubscribe_url(self, claim: Claim) -> str | None:
+        request = claim.request
+        return self._links.url(request.person_id, request.kind) if self._links else None
 
 
 def english_ordinal(number: int | None) -> str | None:

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from libs.clock import monotonic_s
+from services.dispatcher.adapters.dkim import DkimSigner
 from services.dispatcher.adapters.mime import MimeWriter, Sender
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
 from services.dispatcher.adapters.providers.reasons import LEASE_SHORT
@@ -48,7 +49,13 @@ class SmtpProvider:
     """
 
     def __init__(
-        self, server: SmtpServer, *, sender: Sender, timeout_s: float, lookup_delay_s: float
+        self,
+        server: SmtpServer,
+        *,
+        sender: Sender,
+        timeout_s: float,
+        lookup_delay_s: float,
+        signer: DkimSigner | None = None,
     ) -> None:
         self.traits = Traits(
             name="smtp",
@@ -59,7 +66,7 @@ class SmtpProvider:
         self._server = server
         self._context = tls_context(server)
         self._mailbox = sender.mailbox
-        self._writer = MimeWriter(sender)
+        self._writer = MimeWriter(sender, signer)
         self._free = asyncio.Semaphore(server.connections)
         self._idle: dict[SmtpSession, asyncio.TimerHandle] = {}
         self._session = (
