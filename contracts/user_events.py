@@ -29,7 +29,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     whether the person is there at all: an instant computed from an older one may be wrong.
     ``active_since`` is when the person was registered or last restored, ``dates_since`` when each
     date was last set, ``opted_in_since`` when an opt-out of a kind was last withdrawn: nothing is
-    owed for an instant before them.
+    owed for an instant before them. ``zones_left`` tells when the person last left each time zone
+    of the past four days: what was owed there stays owed. ``registered`` is the local day of the
+    registration, None of people from before it was recorded.
     """
 
     id: UUID
@@ -47,6 +49,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     opt_outs: tuple[str, ...] = ()
     dates_since: dict[str, Instant] = {}
     opted_in_since: dict[str, Instant] = {}
+    zones_left: dict[str, Instant] = {}
+    registered: str | None = None
     external_id: str | None = None
     location_city: str | None = None
     location_country: str | None = None

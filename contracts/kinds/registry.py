@@ -1,8 +1,9 @@
 """Builds the table of kinds and refuses a wrong one at start."""
 
 import re
+from typing import get_args
 
-from contracts.kinds.kind import Kind
+from contracts.kinds.kind import Cadence, DateField, Kind, Promise
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
@@ -15,8 +16,8 @@ def registry(*kinds: Kind) -> dict[str, Kind]:
     """Return ``kinds`` by name.
 
     Raises:
-        KindError: a name is malformed or given twice, the late limit is not positive, or the
-            English texts are missing or empty.
+        KindError: a name is malformed or given twice, a value is none of those allowed, the late
+            limit is not positive, or the English texts are missing or empty.
     """
     by_name: dict[str, Kind] = {}
     for kind in kinds:
@@ -30,6 +31,13 @@ def registry(*kinds: Kind) -> dict[str, Kind]:
 def _check(kind: Kind) -> None:
     if not _NAME.fullmatch(kind.name):
         raise KindError(f"kind name {kind.name!r} must match {_NAME.pattern}")
+    for what, value, known in (
+        ("date", kind.date_field, get_args(DateField)),
+        ("cadence", kind.cadence, get_args(Cadence)),
+        ("promise", kind.promise, get_args(Promise)),
+    ):
+        if value not in known:
+            raise KindError(f"kind {kind.name!r} has no {what} {value!r}: use {', '.join(known)}")
     if kind.late_limit.total_seconds() <= 0:
         raise KindError(f"kind {kind.name!r} needs a positive late limit")
     if "en" not in kind.templates:

@@ -23,6 +23,6 @@ async def remove_celebrations(connection: Connection, gone: Sequence[Celebration
 async def file_celebrations(connection: Connection, filed: Sequence[Celebration]) -> None:
     """File ``filed``, replacing what the same bucket, person and kind held."""
     if filed:
-        rows = [msgspec.structs.astuple(one) for one in filed]
+        rows = [(*msgspec.structs.astuple(one)[:-1], " ".join(one.zones_left)) for one in filed]
         columns = (list(column) for column in zip(*rows, strict=True))
         await connection.execute(SQL.file_celebrations, *columns)

@@ -74,6 +74,7 @@ def _columns(recipients: Sequence[Recipient]) -> list[list[Any]]:
             " ".join(one.opt_outs),
             _encoder.encode(one.opted_in_since).decode(),
             one.is_erased,
+            _encoder.encode(one.zones_left).decode(),
         )
         for one in sorted(recipients, key=lambda one: one.person_id)
     ]
@@ -98,4 +99,5 @@ def _recipient(row: Record) -> Recipient:
         opt_outs=tuple(row["opt_outs"]),
         opted_in_since=_instants.decode(row["opted_in_since"]),
         is_erased=row["is_erased"],
+        zones_left=_instants.decode(row["zones_left"]),
     )

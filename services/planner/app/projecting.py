@@ -111,7 +111,7 @@ async def _move_planned(
     open_days: Sequence[date],
     now: datetime,
 ) -> None:
-    """Move or cancel what is planned for people whose schedule changed."""
+    """Move, cancel or end what is planned for people whose schedule changed or who came back."""
     moved = {r.current.person_id: r.current for r in renewals if _is_rescheduled(r)}
     if not moved:
         return
@@ -127,4 +127,7 @@ async def _move_planned(
 
 def _is_rescheduled(renewal: Renewal) -> bool:
     former = renewal.former
-    return former is not None and former.schedule_version < renewal.current.schedule_version
+    return former is not None and (
+        former.schedule_version < renewal.current.schedule_version
+        or former.opted_in_since != renewal.current.opted_in_since
+    )

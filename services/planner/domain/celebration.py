@@ -12,8 +12,11 @@ from services.planner.domain.recurrence import RECURRENCES
 
 
 class Celebration(msgspec.Struct, frozen=True):
-    """Everything about a person that decides when ``kind`` is due. ``origin`` is None where its
-    year is unknown; ``person_version`` is the schedule version it was filed from."""
+    """Everything about a person that decides when ``kind`` is due.
+
+    ``origin`` is None where its year is unknown; ``person_version`` is the schedule version it was
+    filed from; ``zones_left`` are other zones the person has lived in since ``since``.
+    """
 
     bucket: int
     person_id: UUID
@@ -23,6 +26,7 @@ class Celebration(msgspec.Struct, frozen=True):
     origin: date | None
     since: datetime
     person_version: int
+    zones_left: tuple[str, ...] = ()
 
 
 def celebrations_of(recipient: Recipient, kinds: Iterable[Kind]) -> list[Celebration]:
@@ -48,4 +52,5 @@ def _celebration(recipient: Recipient, kind: Kind) -> Celebration | None:
         origin.first_day,
         recipient.since(kind),
         recipient.schedule_version,
+        tuple(recipient.zones_since(kind)[1:]),
     )

@@ -89,7 +89,7 @@ def decide(
     due_at = None
     if origin is not None and local_day is not None:
         due_at = instant_of(local_day, kind.wall_time, recipient.zone)
-    asked = _Asked(recipient, kind, local_day, origin, due_at, facts)
+    asked = _Asked(recipient, kind, local_day, origin, due_at, facts, instant_of)
     rules = tuple(_until_refused(_rules(asked)))
     if origin is None or local_day is None or due_at is None:
         return Decision(local_day=local_day, kind=kind.name, rules=rules)
@@ -122,6 +122,7 @@ class _Asked(msgspec.Struct, frozen=True):
     origin: Origin | None
     due_at: datetime | None
     facts: Facts
+    instant_of: InstantOf
 
 
 def _until_refused(rules: Iterator[Rule]) -> Iterator[Rule]:
@@ -177,16 +178,21 @@ def _date_has_happened(asked: _Asked, origin: Origin, local_day: date) -> Rule:
 
 
 def _known_in_time(asked: _Asked, local_day: date, due_at: datetime) -> Rule:
-    """What the plan holds undecided stays owed, even if its instant has moved before ``since``."""
+    """What was ahead in a zone lived in since then stays owed, wherever the person moves to."""
     since = asked.recipient.since(asked.kind)
+    zones = asked.recipient.zones_since(asked.kind)
     is_pending = asked.facts.is_pending(local_day)
     inputs = {
         "due_at": due_at.isoformat(),
         "since": since.isoformat(),
         "zone": asked.recipient.zone,
+        "zones_left": " ".join(zones[1:]),
         "planned": _word(is_pending),
     }
-    return Rule("known_in_time", "known_too_late", due_at >= since or is_pending, inputs)
+    was_ahead = any(
+        asked.instant_of(local_day, asked.kind.wall_time, zone) >= since for zone in zones
+    )
+    return Rule("known_in_time", "known_too_late", was_ahead or is_pending, inputs)
 
 
 def _not_too_late(asked: _Asked, local_day: date, due_at: datetime) -> Rule:

@@ -1,7 +1,7 @@
 """The date a kind counts from, of which the year may be unknown."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 
@@ -27,6 +27,13 @@ class Origin(msgspec.Struct, frozen=True):
     def first_day(self) -> date | None:
         """The date itself, None where the year is unknown."""
         return None if self.year is None else date(self.year, self.month, self.day)
+
+    def later(self, days: int) -> "Origin":
+        """Return the date ``days`` later; one of unknown year moves within a leap year."""
+        if not days:
+            return self
+        moved = date(self.year or _ANY_LEAP_YEAR, self.month, self.day) + timedelta(days=days)
+        return Origin(None if self.year is None else moved.year, moved.month, moved.day)
 
 
 def origin_from(text: str) -> Origin:

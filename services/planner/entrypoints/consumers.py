@@ -9,7 +9,7 @@ from contracts.kinds import Kind
 from contracts.user_events import Person, UserErased
 from libs.broker import Handler
 from libs.clock import Clock
-from libs.localtime import UnknownZoneError, canonical_zone
+from libs.localtime import UnknownZoneError, canonical_zone, zone_names
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.planner.adapters.metrics import ANSWERED, BLOCKS_PROJECTED, PROJECTED
@@ -110,6 +110,7 @@ def _erased(event: Event[Any], data: UserErased) -> Recipient:
 
 def _known(person: Person, *, is_active: bool, date_fields: Sequence[str]) -> Recipient:
     dates = {field: getattr(person, field, None) for field in date_fields}
+    known_zones = zone_names()
     try:
         for text in filter(None, dates.values()):
             origin_from(text)
@@ -130,4 +131,5 @@ def _known(person: Person, *, is_active: bool, date_fields: Sequence[str]) -> Re
         dates_since=person.dates_since,
         opt_outs=person.opt_outs,
         opted_in_since=person.opted_in_since,
+        zones_left={name: at for name, at in person.zones_left.items() if name in known_zones},
     )

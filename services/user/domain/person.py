@@ -13,10 +13,14 @@ from contracts.user_events import (
     USER_REGISTERED,
     USER_RESTORED,
 )
+from libs.localtime import local_day_at
 from services.user.domain.dates import month_day_of
 from services.user.domain.profile import DATE_FIELDS, SCHEDULE_FIELDS, Profile, changed_fields
 
 Status = Literal["active", "deleted"]
+
+ZONES_REMEMBERED = timedelta(days=4)
+"""Longer than the late limit and the farthest move together."""
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +29,9 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     ``schedule_version`` is the last version that changed a field instants are computed from, or
     whether the person is there at all. ``active_since`` is when the person was registered or last
     restored; ``dates_since`` when the day of each date was last set; ``opted_in_since`` when an
-    opt-out was last withdrawn: nothing is owed for an instant before them.
+    opt-out was last withdrawn: nothing is owed for an instant before them. ``zones_left`` tells
+    when each zone of the past days was last left; ``registered`` is the local day of the
+    registration, None where it was never recorded.
     """
 
     id: UUID
@@ -39,6 +45,8 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     dates_since: dict[str, datetime] = {}
     opted_in_since: dict[str, datetime] = {}
     deleted_at: datetime | None = None
+    zones_left: dict[str, datetime] = {}
+    registered: str | None = None
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +89,7 @@ def register_person(person_id: UUID, profile: Profile, now: datetime) -> Change:
         created_at=now,
         changed_at=now,
         dates_since={name: now for name in DATE_FIELDS if getattr(profile, name)},
+        registered=local_day_at(now, profile.timezone).isoformat(),
     )
     return Change(USER_REGISTERED, person, tuple(given))
 
@@ -100,6 +109,7 @@ def change_person(person: Person, profile: Profile, now: datetime) -> Change | N
         changed_at=now,
         dates_since=_dates_since(person, profile, now),
         opted_in_since=_opted_in_since(person, profile, now),
+        zones_left=_zones_left(person, profile, now),
     )
     return Change(USER_CHANGED, after, changed)
 
@@ -169,3 +179,10 @@ def _opted_in_since(person: Person, profile: Profile, now: datetime) -> dict[str
         kind: since for kind, since in person.opted_in_since.items() if kind not in profile.opt_outs
     }
     return {**kept, **dict.fromkeys(sorted(withdrawn), now)}
+
+
+def _zones_left(person: Person, profile: Profile, now: datetime) -> dict[str, datetime]:
+    """Return when each zone of the past days was last left, except the one lived in."""
+    recent = {zone: at for zone, at in person.zones_left.items() if now - at <= ZONES_REMEMBERED}
+    left = {**recent, person.profile.timezone: now}
+    return {zone: at for zone, at in left.items() if zone != profile.timezone}

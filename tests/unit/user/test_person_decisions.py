@@ -105,6 +105,23 @@ def test_zone_change_leaves_since() -> None:
     assert (moved.dates_since, moved.active_since) == (person.dates_since, person.active_since)
 
 
+def test_zones_left_are_told_for_as_long_as_they_matter() -> None:
+    moved = patched(a_person(timezone="America/New_York"), timezone="Asia/Tokyo")
+    assert moved.zones_left == {"America/New_York": LATER}
+    back = patched(moved, timezone="America/New_York")
+    assert back.zones_left == {"Asia/Tokyo": LATER}
+    renamed = msgspec.structs.replace(back.profile, first_name="Augusta")
+    later = change_person(back, renamed, LATER + timedelta(days=5))
+    assert after(later).zones_left == {}
+
+
+def test_the_day_of_registration_is_where_the_person_is() -> None:
+    at = datetime(2026, 6, 14, 22, 30, tzinfo=UTC)
+    assert a_person(now=at, timezone="Europe/Berlin").registered == "2026-06-15"
+    moved = patched(a_person(now=at, timezone="Europe/Berlin"), timezone="America/New_York")
+    assert moved.registered == "2026-06-15"
+
+
 def test_withdrawn_opt_out_counts_from_then() -> None:
     person = a_person(opt_outs=["anniversary", "birthday"])
     withdrawn = patched(person, opt_outs=("anniversary",))
@@ -150,7 +167,8 @@ def test_erasure_leaves_a_tombstone() -> None:
     assert change.after == Tombstone(id=person.id, version=2, schedule_version=2)
 
 
+@pytest.mark.edge_case("EC-TZ-029")
 def test_today_is_the_latest_day_on_earth() -> None:
-    """EC-TZ-029: at 10:00 UTC it is midnight at UTC+14."""
+    """At 10:00 UTC it is midnight at UTC+14."""
     assert latest_day(datetime(2026, 6, 14, 9, 59, tzinfo=UTC)).isoformat() == "2026-06-14"
     assert latest_day(datetime(2026, 6, 14, 10, 0, tzinfo=UTC)).isoformat() == "2026-06-15"

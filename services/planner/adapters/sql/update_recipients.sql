@@ -11,12 +11,13 @@ SET version = incoming.version,
     dates_since = incoming.dates_since,
     opt_outs = string_to_array(incoming.opt_outs, ' '),
     opted_in_since = incoming.opted_in_since,
-    is_erased = incoming.is_erased
+    is_erased = incoming.is_erased,
+    zones_left = incoming.zones_left
 FROM unnest(
     $1::uuid[], $2::int[], $3::int[], $4::boolean[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::jsonb[], $9::jsonb[], $10::text[], $11::jsonb[], $12::boolean[]
+    $8::jsonb[], $9::jsonb[], $10::text[], $11::jsonb[], $12::boolean[], $13::jsonb[]
 ) AS incoming (
     person_id, version, schedule_version, is_active, zone, leap_day, active_since, dates,
-    dates_since, opt_outs, opted_in_since, is_erased
+    dates_since, opt_outs, opted_in_since, is_erased, zones_left
 )
 WHERE recipients.person_id = incoming.person_id AND recipients.version < incoming.version
