@@ -29,6 +29,9 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     provider_token: str = ""  # Postmark's server token
     provider_connections: Annotated[int, Positive] = 32  # requests under way, vendor and postmark
     provider_timeout_s: Annotated[float, Positive] = 30.0  # longest single call to the provider
+    provider_rate: Annotated[float, NotNegative] = 0.0  # mails a second by all dispatchers; 0 any
+    provider_burst: Annotated[int, NotNegative] = 0  # of them in one moment; 0 a second's worth
+    provider_keys_live_s: Annotated[float, NotNegative] = 0.0  # vendor's idempotency keys; 0 none
     lookup_delay_s: Annotated[float, NotNegative] = 5.0  # until a look-up shows what was taken
     sender_address: str = "greetings@jubilee.example"  # From, and the domain of every Message-ID
     sender_name: str = "Jubilee"  # name beside it

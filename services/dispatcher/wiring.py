@@ -1,6 +1,7 @@
 """Builds the dispatcher's process: the only place that opens its pool, broker and provider."""
 
 import logging
+import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
 from services.dispatcher.adapters.mime import Sender
+from services.dispatcher.adapters.permits import Rate
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
 from services.dispatcher.adapters.providers.provider import Provider
@@ -90,7 +92,10 @@ def make_provider(settings: DispatcherSettings) -> Provider:
             return _smtp_provider(settings, url, sender)
         case "vendor":
             return VendorProvider(
-                url, connections=settings.provider_connections, timeout_s=timeout_s
+                url,
+                connections=settings.provider_connections,
+                timeout_s=timeout_s,
+                keys_live_s=settings.provider_keys_live_s,
             )
         case "postmark":
             return PostmarkProvider(
@@ -188,6 +193,15 @@ def _courier(
         ),
         greetings=greetings,
         lease_s=settings.lease_s,
+        rate=_rate(settings),
+    )
+
+
+def _rate(settings: DispatcherSettings) -> Rate | None:
+    if not settings.provider_rate:
+        return None
+    return Rate(
+        settings.provider_rate, settings.provider_burst or math.ceil(settings.provider_rate)
     )
 
 

@@ -53,6 +53,12 @@ PROVIDER_SECONDS = declare_histogram(
     {"provider": PROVIDERS},
     buckets=(*FAST_SECONDS, 30.0, 60.0),
 )
+PROVIDER_CALL_SECONDS = declare_histogram(
+    "dispatcher_provider_call_seconds",
+    "Time one HTTP request to the provider took.",
+    {"provider": PROVIDERS},
+    buckets=(*FAST_SECONDS, 30.0, 60.0),
+)
 BREAKER_IS_OPEN = declare_gauge(
     "dispatcher_breaker_is_open",
     "1 while the provider's breaker lets nothing through.",

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 
 from contracts.dispatch import DispatchRequested
 from libs import outbox
+from libs.clock import monotonic_s
 from services.dispatcher.adapters.messages import Returned, messages
 from services.dispatcher.adapters.metrics import REQUESTS_JUDGED
 from services.dispatcher.app.claim_requests import claim_requests
 from services.dispatcher.app.courier import Courier
-from services.dispatcher.app.provider_gate import await_open_gate, keep_pause
+from services.dispatcher.app.provider_gate import await_open_gate, give_back, keep_pause
 from services.dispatcher.app.record_outcomes import record_outcomes
 from services.dispatcher.app.send_claims import send_claims
 
@@ -25,17 +26,33 @@ async def deliver_requests(
 ) -> None:
     """Deliver what may be delivered and answer every request; return when all is recorded.
 
+    What the provider's rate does not allow yet waits here, unclaimed, and goes out slice by slice.
     Repeating it, after a crash at any point, sends nothing twice: the claim recognises copies.
 
     Raises:
-        DrainingError: the process is stopping; nothing was claimed.
+        DrainingError: the process is stopping; what was not sent is not claimed.
         RefusedValuesError: a request cannot be stored; nothing was claimed.
     """
-    is_open = await await_open_gate(courier, longest_s=gate_wait_s, is_draining=is_draining)
-    if not is_open:
-        await _return_all(courier, requests)
-        return
+    gate_until_s = monotonic_s() + gate_wait_s
+    rest = requests
+    while rest:
+        admitted = await await_open_gate(
+            courier,
+            wanted=len(rest),
+            longest_s=gate_until_s - monotonic_s(),
+            is_draining=is_draining,
+        )
+        if not admitted:
+            await _return_all(courier, rest)
+            return
+        await _deliver_some(courier, rest[:admitted])
+        rest = rest[admitted:]
+
+
+async def _deliver_some(courier: Courier, requests: Sequence[DispatchRequested]) -> None:
     claimed = await claim_requests(courier, requests)
+    claims = len(claimed.claims) if claimed else 0
+    await give_back(courier, unused=len(requests) - claims)
     if claimed is None:
         return
     results = await send_claims(courier, claimed)

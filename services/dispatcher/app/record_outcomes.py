@@ -107,7 +107,12 @@ def _outcome(
     if isinstance(result, Accepted):
         return replace(outcome, message_id=storable_id(result.message_id), due_at=request.due_at)
     if isinstance(result, Deferred):
-        retry_at = courier.retry_at(now, attempts=claim.attempts, pause_s=result.retry_after_s)
+        retry_at = courier.retry_at(
+            now,
+            attempts=claim.attempts,
+            pause_s=result.retry_after_s,
+            expires_at=request.expires_at,
+        )
         outcome = replace(outcome, retry_at=retry_at)
     return replace(outcome, reason=result.reason, answer=storable_answer(result.answer))
 

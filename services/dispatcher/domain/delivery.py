@@ -32,9 +32,13 @@ NOT_THE_PROVIDERS_FAULT = frozenset({"rate_limited", "try_later", "lease_short"}
 
 
 class Accepted(msgspec.Struct, frozen=True, gc=False):
-    """The provider took the mail under this id."""
+    """The provider took the mail under this id.
+
+    ``retry_after_s`` is how long it wants peace now, if it said so.
+    """
 
     message_id: str
+    retry_after_s: float | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, gc=False):
@@ -159,6 +163,6 @@ def longest_pause_s(results: Iterable[Result]) -> float:
     asked = (
         result.retry_after_s
         for result in results
-        if isinstance(result, Deferred) and result.retry_after_s is not None
+        if isinstance(result, Deferred | Accepted) and result.retry_after_s is not None
     )
     return max(asked, default=0.0)

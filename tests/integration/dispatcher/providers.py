@@ -92,12 +92,12 @@ def smtp_provider(port: int, **options: object) -> SmtpProvider:
     return SmtpProvider(server, sender=SENDER, timeout_s=TIMEOUT_S, lookup_delay_s=0.0)
 
 
-def pointed_at(name: str, port: int) -> Provider:
+def pointed_at(name: str, port: int, *, scheme: str = "http") -> Provider:
     """Return the provider of that name for a server on ``port``."""
     if name == "smtp":
         return smtp_provider(port)
     make = _vendor if name == "vendor" else _postmark
-    return make(f"http://127.0.0.1:{port}")
+    return make(f"{scheme}://127.0.0.1:{port}")
 
 
 def _vendor(url: str) -> Provider:

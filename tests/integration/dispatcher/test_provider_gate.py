@@ -12,9 +12,10 @@ from libs.postgres.types import Pool
 from services.dispatcher.adapters.pauses import pause_provider, read_pause_left_s
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
+from services.dispatcher.app.project_contacts import project_contacts
 from services.dispatcher.app.provider_gate import DrainingError
 from services.dispatcher.domain.delivery import Accepted, Deferred, Unknown
-from tests.support.deliveries import FakeProvider, a_request, published, steps
+from tests.support.deliveries import FakeProvider, a_person, a_request, published, steps, told
 
 
 async def paused(pool: Pool, pause_s: float) -> None:
@@ -49,6 +50,7 @@ async def test_draining_process_gives_a_waiting_request_back(
     assert await published(pool) == []
 
 
+@pytest.mark.edge_case("EC-API-006")
 async def test_what_one_dispatcher_is_told_to_wait_all_of_them_wait(
     courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
 ) -> None:
@@ -134,3 +136,73 @@ async def test_attempts_are_counted_from_our_own_events(
 
 class _RunningClock(FrozenClock):
     rate = 1.0
+
+
+@pytest.mark.edge_case("EC-API-009")
+async def test_moment_that_has_passed_already_keeps_nobody_waiting(
+    courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
+) -> None:
+    patient = replace(courier, clock=_RunningClock(courier.clock.now()))
+    provider.answer = lambda _: Deferred("rate_limited", 429, 0.0)
+    await deliver_requests(patient, [a_request(ada.id)])
+    [deferred] = await published(pool)
+    assert deferred.data.retry_at == patient.clock.now()
+    async with pool.acquire() as connection:
+        assert await read_pause_left_s(connection, "smtp") == 0
+
+
+@pytest.mark.edge_case("EC-API-007")
+async def test_provider_that_takes_its_last_mail_for_now_is_left_alone_by_all(
+    courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
+) -> None:
+    provider.answer = lambda mail: Accepted(mail.message_id, 30.0)
+    await deliver_requests(courier, [a_request(ada.id)])
+    async with pool.acquire() as connection:
+        assert 29 < await read_pause_left_s(connection, "smtp") <= 30
+    assert [event.type for event in await published(pool)] == ["delivery.accepted.v1"]
+
+
+@pytest.mark.parametrize(
+    ("left", "attempts", "pause_s", "delay_s"),
+    [
+        (timedelta(hours=40), 20, None, (2700, 3600)),
+        (timedelta(minutes=30), 20, None, (1740, 1740)),
+        (timedelta(minutes=30), 0, 1790.0, (1790, 1790)),
+        (timedelta(seconds=30), 0, None, (1.5, 2)),
+    ],
+    ids=["far from its end", "last chance", "provider's word counts", "too late for a last chance"],
+)
+async def test_last_attempt_is_made_while_it_is_of_use(
+    courier: Courier,
+    left: timedelta,
+    attempts: int,
+    pause_s: float | None,
+    delay_s: tuple[float, float],
+) -> None:
+    now = courier.clock.now()
+    patient = replace(courier, clock=_RunningClock(now))
+    retry_at = patient.retry_at(now, attempts=attempts, pause_s=pause_s, expires_at=now + left)
+    shortest_s, longest_s = delay_s
+    assert shortest_s <= (retry_at - now).total_seconds() <= longest_s
+
+
+async def test_provider_in_trouble_is_probed_with_one_mail(
+    courier: Courier, provider: FakeProvider, pool: Pool
+) -> None:
+    people = [a_person() for _ in range(4)]
+    await project_contacts(pool, [told(person) for person in people])
+    provider.answer = lambda _: Deferred("unreachable")
+    for person in people[:3]:
+        await deliver_requests(courier, [a_request(person.id)])
+    assert courier.guard.is_open()
+    sizes: list[int] = []
+    provider.answer = lambda mail: Accepted(mail.message_id)
+    provider.before_call = lambda: _note_size(provider, sizes)
+    again = [a_request(person.id, release=2) for person in people]
+    async with asyncio.timeout(10):
+        await deliver_requests(courier, again)
+    assert (sizes, len(provider.mails), courier.guard.state) == ([0, 1], 4, "closed")
+
+
+async def _note_size(provider: FakeProvider, sizes: list[int]) -> None:
+    sizes.append(len(provider.mails))

@@ -264,7 +264,7 @@ async def test_mails_travel_encrypted(authority: Authority, is_tls: bool) -> Non
             scheme="smtps" if is_tls else "smtp",
             host="localhost",
             ca=authority.path,
-            **({} if is_tls else {"starttls": "required"}),
+            starttls="never" if is_tls else "required",
         )
         assert all(isinstance(result, Accepted) for result in results)
         assert (b"STARTTLS" in server.commands) is not is_tls

@@ -3,11 +3,8 @@
 import aiohttp
 import pytest
 
-from services.dispatcher.adapters.providers.reasons import (
-    pause_s,
-    result_of_failure,
-    result_of_status,
-)
+from services.dispatcher.adapters.providers.limits import pause_s, slow_down_s
+from services.dispatcher.adapters.providers.reasons import result_of_failure, result_of_status
 from services.dispatcher.adapters.providers.smtp_url import SmtpUrlError, read_smtp_url
 from services.dispatcher.domain.delivery import (
     Accepted,
@@ -25,12 +22,12 @@ from services.dispatcher.domain.delivery import (
     [
         (302, Deferred("misconfigured", 302)),
         (401, Deferred("unauthorised", 401)),
-        (404, Refused("request_refused", 404)),
+        pytest.param(404, Refused("request_refused", 404), id="EC-API-012"),
         (422, Refused("request_refused", 422)),
-        (429, Deferred("rate_limited", 429)),
+        pytest.param(429, Deferred("rate_limited", 429), id="EC-API-006"),
         (500, Unknown("unclear_answer", 500)),
         (502, Unknown("unclear_answer", 502)),
-        (503, Deferred("server_error", 503)),
+        pytest.param(503, Deferred("server_error", 503), id="EC-API-011"),
         (504, Unknown("unclear_answer", 504)),
         (204, Unknown("unclear_answer", 204)),
     ],
@@ -44,12 +41,61 @@ def test_500_is_certain_where_the_provider_says_so() -> None:
     assert result == Deferred("server_error", 500)
 
 
+NOON = "Sun, 14 Jun 2026 12:00:00 GMT"
+NOON_S = 1_781_438_400
+
+
 @pytest.mark.parametrize(
-    ("header", "seconds"),
-    [("2", 2.0), ("0.5", 0.5), ("-3", 0.0), ("999999", 3600.0), ("nan", None), ("soon", None)],
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "2"}, 2.0),
+        ({"Retry-After": "0.5"}, 0.5),
+        ({"Retry-After": "-3"}, 0.0),
+        ({"Retry-After": "999999"}, 3600.0),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "Sun, 14 Jun 2026 12:00:30 GMT", "Date": NOON}, 30.0),
+        ({"Retry-After": "Sunday, 14-Jun-26 12:00:30 GMT", "Date": NOON}, 30.0),
+        ({"Retry-After": "Sun, 14 Jun 2026 12:00:30 GMT"}, None),
+        pytest.param(
+            {"Retry-After": "Sun, 14 Jun 2026 11:00:00 GMT", "Date": NOON},
+            0.0,
+            id="EC-API-009 date in the past",
+        ),
+        pytest.param(
+            {"X-RateLimit-Reset": str(NOON_S - 60), "Date": NOON},
+            0.0,
+            id="EC-API-009 reset in the past",
+        ),
+        ({"X-RateLimit-Reset": str(NOON_S + 60), "Date": NOON}, 60.0),
+        ({"X-RateLimit-Reset": str(NOON_S + 60)}, None),
+        ({"RateLimit-Reset": "7"}, 7.0),
+        ({"RateLimit": '"default";r=0;t=9'}, 9.0),
+        ({"RateLimit": "limit=100, remaining=0, reset=9"}, 9.0),
+        ({}, None),
+    ],
 )
-def test_retry_after_is_bounded(header: str, seconds: float | None) -> None:
-    assert pause_s(header) == seconds
+def test_pause_is_as_long_as_a_refusal_asks_and_bounded(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert pause_s(headers) == seconds
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "5"}, 5.0),
+        ({"RateLimit": '"day";r=0;w=60;t=5'}, 5.0),
+        ({"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "5"}, None),
+        ({"X-RateLimit-Remaining": "0"}, None),
+        ({"X-RateLimit-Remaining": "none", "X-RateLimit-Reset": "5"}, None),
+    ],
+)
+@pytest.mark.edge_case("EC-API-007")
+def test_last_request_of_a_limit_slows_down_before_one_is_refused(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    assert slow_down_s(headers) == seconds
 
 
 @pytest.mark.parametrize(

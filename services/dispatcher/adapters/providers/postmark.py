@@ -13,13 +13,20 @@ import aiohttp
 import msgspec
 
 from libs.clock import monotonic_s
-from services.dispatcher.adapters.mime import OCCURRENCE_HEADER, Sender, from_header
+from services.dispatcher.adapters.mime import (
+    OCCURRENCE_HEADER,
+    Sender,
+    from_header,
+    unsubscribe_headers,
+)
+from services.dispatcher.adapters.providers.limits import pause_s, slow_down_s
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
 from services.dispatcher.adapters.providers.reasons import (
     LEASE_SHORT,
     result_of_failure,
     result_of_status,
 )
+from services.dispatcher.adapters.providers.slowness import Calls
 from services.dispatcher.domain.delivery import Accepted, Deferred, Refused, Result, Unknown
 from services.dispatcher.domain.greeting import Mail
 
@@ -117,7 +124,9 @@ class PostmarkProvider:
             mails[start : start + MAX_BATCH_MAILS]
             for start in range(0, len(mails), MAX_BATCH_MAILS)
         ]
-        answers = [await self._deliver_batch(batch, start_before_s) for batch in batches]
+        calls = Calls(self.traits.name)
+        answers = [await self._deliver_batch(batch, start_before_s, calls) for batch in batches]
+        calls.tell()
         return [result for answer in answers for result in answer]
 
     async def find(self, *, occurrence: str, message_id: str) -> Found | Missing:
@@ -137,13 +146,16 @@ class PostmarkProvider:
     async def close(self) -> None:
         await self._session.close()
 
-    async def _deliver_batch(self, mails: Sequence[Mail], start_before_s: float) -> list[Result]:
+    async def _deliver_batch(
+        self, mails: Sequence[Mail], start_before_s: float, calls: Calls
+    ) -> list[Result]:
         body = _encoder.encode([self._message(mail) for mail in mails])
         async with self._free:
             if monotonic_s() >= start_before_s:
                 return [LEASE_SHORT] * len(mails)
             try:
-                return await self._post(body, len(mails))
+                with calls.timed():
+                    return await self._post(body, len(mails))
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 return [result_of_failure(error)] * len(mails)
 
@@ -152,8 +164,9 @@ class PostmarkProvider:
             f"{self._url}/email/batch", data=body, allow_redirects=False
         ) as response:
             if response.status == 200:
-                return _read_results(await response.read(), mails)
-            answer = result_of_status(response.status, response.headers.get("Retry-After"))
+                results = _read_results(await response.read(), mails)
+                return _slowed_down(results, slow_down_s(response.headers))
+            answer = result_of_status(response.status, pause_s(response.headers))
             if isinstance(answer, Refused):
                 # The request as a whole was refused: that is about us, not about 500 people.
                 answer = Deferred("misconfigured", response.status)
@@ -169,6 +182,7 @@ class PostmarkProvider:
             headers=(
                 _Header("Message-ID", f"<{mail.message_id}>"),
                 _KEEP_ID,
+                *(_Header(name, value) for name, value in unsubscribe_headers(mail)),
                 _Header(OCCURRENCE_HEADER, mail.occurrence),
             ),
             metadata=_Metadata(mail.occurrence),
@@ -183,6 +197,18 @@ def _read_results(body: bytes, mails: int) -> list[Result]:
     if len(results) != mails:
         return [Unknown("unreadable_answer", 200)] * mails
     return [_result(result) for result in results]
+
+
+def _slowed_down(results: list[Result], for_s: float | None) -> list[Result]:
+    """Return ``results`` with the pause that the answer as a whole asks for, if it does."""
+    if for_s is None:
+        return results
+    return [
+        msgspec.structs.replace(result, retry_after_s=for_s)
+        if isinstance(result, Accepted)
+        else result
+        for result in results
+    ]
 
 
 def _result(result: _Result) -> Result:

@@ -14,12 +14,15 @@ class Traits(msgspec.Struct, frozen=True, kw_only=True):
 
     ``timeout_s`` is the longest one call may last. ``can_find`` says that it can be asked what
     became of a mail, and ``lookup_delay_s`` how long after taking a mail it may still not show it.
+    For ``keys_live_s`` real seconds it takes no second mail of one occurrence, however often it is
+    sent; 0 where it knows no idempotency keys.
     """
 
     name: str
     timeout_s: float
     can_find: bool
     lookup_delay_s: float = 0.0
+    keys_live_s: float = 0.0
 
 
 class Found(msgspec.Struct, frozen=True):
