@@ -32,6 +32,7 @@ from services.planner.entrypoints.consumers import (
     outcome_handler,
     people_handler,
 )
+from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
 from services.planner.entrypoints.relay_loops import outbox_loop, relay_loop
 from services.planner.settings import PlannerSettings
@@ -139,6 +140,7 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
             Loop(f"release-{lane}", releasing.step, error_pause_max_s=ERROR_PAUSE_MAX_S)
             for lane in lanes
         ]
+        loops.append(Loop("holds", Following(pool, clock).step))
     if "reconcile" in roles:
         reconciling = Reconciling(
             pool,

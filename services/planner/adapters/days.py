@@ -35,7 +35,10 @@ async def lock_days(connection: Connection) -> None:
 
 
 async def lock_days_shared(connection: Connection) -> None:
-    """Keep days from being opened or closed until this transaction ends."""
+    """Keep days from being opened or closed, and holds from changing, until this transaction ends.
+
+    Before any row is held: whoever waits for it must hold nothing that others wait for.
+    """
     await connection.execute(SQL.lock_days_shared)
 
 
@@ -97,9 +100,13 @@ async def list_closable_days(connection: Connection, *, upto: date, limit: int) 
     return [row["local_day"] for row in await connection.fetch(SQL.list_closable_days, upto, limit)]
 
 
-async def close_days(connection: Connection, days: Sequence[date], *, now: datetime) -> list[date]:
-    """Close those of ``days`` with nothing pending; return them. Needs ``lock_days``."""
-    return [row["local_day"] for row in await connection.fetch(SQL.close_days, now, days)]
+async def close_day(connection: Connection, local_day: date, *, now: datetime) -> int | None:
+    """Close the day and return how often that was done by now. Needs ``lock_days``.
+
+    None: something of it is pending, or it is closed.
+    """
+    closing: int | None = await connection.fetchval(SQL.close_day, now, local_day)
+    return closing
 
 
 async def reopen_days(connection: Connection, days: Sequence[date]) -> None:

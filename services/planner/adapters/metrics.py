@@ -21,7 +21,17 @@ PLANNED: Final = declare_counter(
 TAKEN: Final = declare_counter(
     "planner_rows_taken_total",
     "Due plan rows, by what was decided about them.",
-    {"verdict": ("released", "stale", "user_removed", "opted_out", "too_late")},
+    {
+        "verdict": (
+            "released",
+            "stale",
+            "user_removed",
+            "opted_out",
+            "called_off",
+            "too_late",
+            "paused",
+        )
+    },
 )
 RELEASE_LATENESS_SECONDS: Final = declare_histogram(
     "planner_release_lateness_seconds",
@@ -47,12 +57,16 @@ SET_ASIDE: Final = declare_counter(
 BACKLOG: Final = declare_gauge(
     "planner_released_unanswered", "Releases without an answer, counted up to the bound."
 )
-OPEN_DAYS: Final = declare_gauge("planner_open_days", "Days that projections keep current.")
-HORIZON_HOURS: Final = declare_gauge(
-    "planner_horizon_hours", "Calendar time until the first instant that is not planned yet."
+FOLLOWED: Final = declare_counter(
+    "planner_rows_followed_holds_total",
+    "Plan rows brought back because a pause ended, or called off by a cancellation.",
+)
 OUTBOX_AGE_SECONDS: Final = declare_gauge(
     "planner_outbox_age_seconds", "Real age of the oldest outbox row that is not published."
 )
+OPEN_DAYS: Final = declare_gauge("planner_open_days", "Days that projections keep current.")
+HORIZON_HOURS: Final = declare_gauge(
+    "planner_horizon_hours", "Calendar time until the first instant that is not planned yet."
 )
 PARTITIONS_AHEAD_DAYS: Final = declare_gauge(
     "planner_partitions_ahead_days", "Days from today on for which the plan has partitions."

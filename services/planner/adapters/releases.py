@@ -12,7 +12,9 @@ from services.planner.adapters.sql import SQL
 from services.planner.domain.planned import Planned
 from services.planner.domain.state import State
 
-Verdict = Literal["released", "stale", "user_removed", "opted_out", "too_late"]
+Verdict = Literal[
+    "released", "stale", "user_removed", "opted_out", "called_off", "too_late", "paused"
+]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +97,10 @@ async def take_due(
     limit: int,
     ask_after: timedelta,
 ) -> list[Taken]:
-    """Judge up to ``limit`` due rows of a day, earliest first; ``ask_after`` is real time."""
+    """Judge up to ``limit`` due rows of a day, earliest first; ``ask_after`` is real time.
+
+    Needs ``lock_holds_shared``.
+    """
     rows = await connection.fetch(SQL.release_due, now, local_day, limit, ask_after)
     return [Taken(**row) for row in rows]
 

@@ -41,34 +41,43 @@ async def record_outcomes(
     """Record a batch of answers of one type; return how many occurrences they changed.
 
     Copies, answers to older releases and answers about occurrences the plan does not have change
-    nothing. ``rate`` is how many calendar seconds a real one lasts.
+    nothing. A closed day whose account changes is opened again, and closes again with the new one.
+    ``rate`` is how many calendar seconds a real one lasts.
 
     Raises:
         UnstorableError: a value is out of bounds; nothing was recorded.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await lock_days_shared(connection)
         await read_by_index(connection)
-        match type_name:
-            case dispatch.DELIVERY_ACCEPTED:
-                accepted = cast("Sequence[DeliveryAccepted]", answers)
-                return await outcomes.accept(connection, accepted)
-            case dispatch.DELIVERY_DEFERRED:
-                return await _defer(connection, cast("Sequence[DeliveryDeferred]", answers))
-            case dispatch.DELIVERY_RETURNED:
-                returned = cast("Sequence[DeliveryReturned]", answers)
-                return await _plan_anew(connection, returned, kinds, now=now, rate=rate)
-            case _:
-                settled = cast(
-                    "Sequence[DeliveryRefused | DeliveryUnknown | DeliverySuppressed]", answers
-                )
-                return await outcomes.settle(connection, _SETTLED[type_name], settled, now=now)
-
-
-async def _defer(connection: Connection, deferred: Sequence[DeliveryDeferred]) -> int:
-    await lock_days_shared(connection)
-    changed = await outcomes.defer(connection, deferred)
-    await reopen_days(connection, sorted({outcome.local_day for outcome in deferred}))
+        changed = await _record(connection, type_name, answers, kinds, now=now, rate=rate)
+        if changed:
+            await reopen_days(connection, sorted({answer.local_day for answer in answers}))
     return changed
+
+
+async def _record(
+    connection: Connection,
+    type_name: str,
+    answers: Sequence[Delivery],
+    kinds: Mapping[str, Kind],
+    *,
+    now: datetime,
+    rate: float,
+) -> int:
+    match type_name:
+        case dispatch.DELIVERY_ACCEPTED:
+            return await outcomes.accept(connection, cast("Sequence[DeliveryAccepted]", answers))
+        case dispatch.DELIVERY_DEFERRED:
+            return await outcomes.defer(connection, cast("Sequence[DeliveryDeferred]", answers))
+        case dispatch.DELIVERY_RETURNED:
+            returned = cast("Sequence[DeliveryReturned]", answers)
+            return await _plan_anew(connection, returned, kinds, now=now, rate=rate)
+        case _:
+            settled = cast(
+                "Sequence[DeliveryRefused | DeliveryUnknown | DeliverySuppressed]", answers
+            )
+            return await outcomes.settle(connection, _SETTLED[type_name], settled, now=now)
 
 
 async def _plan_anew(
@@ -79,12 +88,11 @@ async def _plan_anew(
     now: datetime,
     rate: float,
 ) -> int:
-    """Decide anew about what was handed back, by what its people are now.
+    """Decide anew about what was handed back, by what its people and the holds are now.
 
     The people are read after their rows are held: a projection that came first has been waited
     for, one that comes later finds the row waiting and moves it.
     """
-    await lock_days_shared(connection)
     rows = await outcomes.lock_returned(connection, returned)
     people = await list_recipients(connection, sorted({row.person_id for row in rows}))
     changes = []
@@ -95,5 +103,4 @@ async def _plan_anew(
         )
         changes.append(change)
     await change_plan(connection, changes, now=now)
-    await reopen_days(connection, sorted({row.local_day for row in rows}))
     return len(changes)

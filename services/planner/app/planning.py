@@ -8,6 +8,7 @@ from contracts.kinds import Kind
 from libs.localtime import zone_names
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters import days
+from services.planner.adapters.holds import lock_holds_shared
 from services.planner.adapters.plan import plan_owed
 from services.planner.domain.celebration import Celebration
 from services.planner.domain.falling import fallings, zone_instants
@@ -22,6 +23,7 @@ async def plan_next_slice(pool: Pool, kinds: Iterable[Kind], *, now: datetime) -
     Row and slice are committed together: a planner that dies leaves the slice to the next one.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await lock_holds_shared(connection)
         taken = await days.take_slice(connection, urgent_from=urgent_from(now))
         if taken is None:
             return None

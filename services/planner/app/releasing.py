@@ -11,6 +11,7 @@ from libs.broker import Publisher
 from libs.postgres.types import Connection, Pool
 from libs.telemetry.tracing import current_traceparent
 from services.planner.adapters import days, releases
+from services.planner.adapters.holds import lock_holds_shared
 from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
 from services.planner.adapters.releases import NextRelease, Taken, Window
@@ -74,6 +75,7 @@ async def release_due(
         ExceptionGroup: of ``PublishError``; nothing was released.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await lock_holds_shared(connection)
         await read_by_index(connection)
         taken = await releases.take_due(
             connection, local_day, now=now, limit=limit, ask_after=ask_after

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from contracts.kinds import Kind
+from libs import outbox
 from libs.postgres.partitions import day_partitions, drop_day_partitions, ensure_day_partitions
-from libs.postgres.types import Pool
-from services.planner.adapters import days
+from libs.postgres.types import Connection, Pool
+from services.planner.adapters import announcements, days
+from services.planner.adapters.accounts import read_ledger
 from services.planner.adapters.set_aside import drop_set_aside
 from services.planner.domain.horizon import days_to_open, last_closable_day
 
@@ -46,20 +48,29 @@ async def partitions_ahead_days(pool: Pool, *, now: datetime) -> int:
 async def close_done_days(pool: Pool, kinds: Iterable[Kind], *, now: datetime) -> list[date]:
     """Close the days of which nothing is pending and everything past its late limit.
 
-    The lock keeps projections and answers from making a row of them pending at that moment; it is
-    only taken when there is a day to close.
+    Each is closed and its account told to the world in one transaction.
     """
     upto = last_closable_day(now, kinds)
     async with pool.acquire() as connection:
         closable = await days.list_closable_days(connection, upto=upto, limit=_DAYS_CLOSED_AT_ONCE)
-        if not closable:
-            return []
-        async with connection.transaction():
-            await days.lock_days(connection)
-            closed = await days.close_days(connection, closable, now=now)
-    for day in closed:
-        logger.info("day.closed", extra={"local_day": day})
-    return closed
+        return [day for day in closable if await _close(connection, day, now=now)]
+
+
+async def _close(connection: Connection, local_day: date, *, now: datetime) -> bool:
+    """Close a day unless something of it is pending; tell whether it was closed.
+
+    The lock keeps projections and answers from changing its account at that moment.
+    """
+    async with connection.transaction():
+        await days.lock_days(connection)
+        closing = await days.close_day(connection, local_day, now=now)
+        if closing is None:
+            return False
+        entries = await read_ledger(connection, local_day, local_day)
+        news = announcements.day_closed(local_day, entries, closing=closing, closed_at=now)
+        await outbox.put(connection, [news])
+    logger.info("day.closed", extra={"local_day": local_day, "closing": closing})
+    return True
 
 
 async def forget_old(pool: Pool, *, now: datetime, retention_days: int) -> list[date]:

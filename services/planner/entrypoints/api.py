@@ -13,6 +13,7 @@ from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from services.planner.entrypoints import (
     explain_routes,
+    hold_routes,
     occurrence_routes,
     plan_routes,
     set_aside_routes,
@@ -25,6 +26,7 @@ ROUTES = (
     plan_routes.ROUTES,
     occurrence_routes.ROUTES,
     explain_routes.ROUTES,
+    hold_routes.ROUTES,
     set_aside_routes.ROUTES,
 )
 

@@ -1,10 +1,11 @@
 -- Take up to $3 rows of day $2 that are due at $1, earliest first, and judge them by what their
--- people are now: release them under the next number, suppress or expire them. One made from an
--- older schedule than its person has is returned as "stale" and left as it is.
+-- people are now: release them under the next number, suppress, call off or expire them. One made
+-- from an older schedule than its person has is returned as "stale" and left as it is. One that is
+-- paused is put off until it is too late: whoever ends the pause brings it back before.
 -- A released row is asked for again $4 of real time later.
 -- Rows another planner holds are skipped, so planners never wait for each other.
 -- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
--- Needs read_by_index.
+-- Needs lock_holds_shared and read_by_index.
 WITH due AS MATERIALIZED (
     SELECT person_id, kind, state, reason, person_version, expires_at
     FROM plan
@@ -18,24 +19,33 @@ WITH due AS MATERIALIZED (
         CASE
             WHEN recipient.is_active IS NOT TRUE THEN 'user_removed'
             WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
+            WHEN hold.hold = 'called_off' THEN 'called_off'
             WHEN recipient.schedule_version > due.person_version THEN 'stale'
             WHEN due.expires_at < $1 THEN 'too_late'
+            WHEN hold.hold = 'paused' THEN 'paused'
             ELSE 'released'
         END AS verdict
     FROM due
     LEFT JOIN recipients AS recipient ON recipient.person_id = due.person_id
+    CROSS JOIN LATERAL held($2, due.person_id, due.kind) AS hold
 )
 UPDATE plan
 SET state = CASE judged.verdict
         WHEN 'released' THEN 'released'
         WHEN 'too_late' THEN 'expired'
+        WHEN 'called_off' THEN 'cancelled'
+        WHEN 'paused' THEN 'waiting'
         WHEN 'stale' THEN judged.state
         ELSE 'suppressed'
     END,
     reason = CASE judged.verdict
         WHEN 'released' THEN NULL
         WHEN 'stale' THEN judged.reason
+        WHEN 'too_late' THEN CASE judged.reason WHEN 'paused' THEN 'paused' ELSE 'too_late' END
         ELSE judged.verdict
+    END,
+    release_at = CASE judged.verdict
+        WHEN 'paused' THEN plan.expires_at + '1 microsecond'::interval ELSE plan.release_at
     END,
     release = plan.release + (judged.verdict = 'released')::int,
     released_at = CASE judged.verdict
@@ -43,7 +53,7 @@ SET state = CASE judged.verdict
     END,
     ask_at = CASE judged.verdict WHEN 'released' THEN clock_timestamp() + $4::interval END,
     asks = 0,
-    settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale') THEN $1 END
+    settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale', 'paused') THEN $1 END
 FROM judged
 WHERE plan.local_day = $2
   AND plan.person_id = judged.person_id
