@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from libs.eventstore.feed import BadPositionError, Entry, PositionGoneError, Slice
-from libs.outbox.relay import ROWS_PER_PARTITION
+from libs.outbox.pages import ROWS_PER_PARTITION
 from libs.outbox.sql import SQL
 from libs.postgres import partitions
 from libs.postgres.closed_positions import Acquire, ClosedPositions

@@ -14,12 +14,10 @@ from typing import Protocol
 import msgspec
 
 from libs.clock import monotonic_s
+from libs.outbox.pages import create_ahead, drop_published, turn_page
 from libs.outbox.sql import SQL
-from libs.postgres import partitions
 from libs.postgres.types import Connection, Pool, Record
 
-ROWS_PER_PARTITION = 1_000_000
-_PARTITIONS_AHEAD = 3
 _MAX_ITEMS = 500
 _MAX_BODY_BYTES = 1_000_000
 
@@ -85,6 +83,7 @@ class Relay:
         batch_rows: int = 500,
         statement_timeout_s: float = 30.0,
         kept: timedelta = timedelta(0),
+        page: timedelta | None = None,
     ) -> None:
         self._pool = pool
         self._publisher = publisher
@@ -92,6 +91,7 @@ class Relay:
         self._batch_rows = batch_rows
         self._statement_timeout_s = statement_timeout_s
         self._kept = kept
+        self._page = page
         self._watch: _GapWatch | None = None
 
     async def run_once(self) -> int:
@@ -173,11 +173,16 @@ class Relay:
         return is_closed
 
     async def keep_partitions(self) -> None:
-        """Create the outbox partitions ahead; drop those published throughout and kept enough."""
+        """Create the outbox partitions ahead; drop those published throughout and kept enough.
+
+        Where a page time is given, a partition that holds a row older than that takes no more.
+        """
         async with self._pool.acquire() as connection:
             for progress in await connection.fetch(SQL.read_progress):
-                await _create_ahead(connection, progress["drawn"])
-                await _drop_published(connection, progress["unpublished"], kept=self._kept)
+                await create_ahead(connection, progress["drawn"])
+                await drop_published(connection, progress["unpublished"], kept=self._kept)
+            if self._page is not None:
+                await turn_page(connection, older_than=self._page)
 
 
 def _messages(rows: Sequence[Record]) -> list[_Message]:
@@ -193,33 +198,3 @@ def _messages(rows: Sequence[Record]) -> list[_Message]:
             messages.append(message)
         message.add(row)
     return messages
-
-
-async def _create_ahead(connection: Connection, drawn: int) -> None:
-    current = drawn // ROWS_PER_PARTITION
-    for index in range(current, current + _PARTITIONS_AHEAD):
-        await partitions.ensure_range_partition(
-            connection,
-            "outbox",
-            f"outbox_{index:06d}",
-            lower=str(index * ROWS_PER_PARTITION),
-            upper=str((index + 1) * ROWS_PER_PARTITION),
-        )
-
-
-async def _drop_published(connection: Connection, unpublished: int, *, kept: timedelta) -> None:
-    first_needed = f"outbox_{unpublished // ROWS_PER_PARTITION:06d}"
-    for name in await partitions.partition_names(connection, "outbox"):
-        if name >= first_needed or not await _has_served(connection, name, kept):
-            return
-        await partitions.drop_partition(connection, "outbox", name)
-
-
-async def _has_served(connection: Connection, partition: str, kept: timedelta) -> bool:
-    if not kept:
-        return True
-    first = int(partition.rpartition("_")[2]) * ROWS_PER_PARTITION
-    age_s: float | None = await connection.fetchval(
-        SQL.find_newest_in, first, first + ROWS_PER_PARTITION
-    )
-    return age_s is None or age_s > kept.total_seconds()

@@ -216,6 +216,67 @@ async def test_published_partitions_stay_as_long_as_the_feed_reaches_back(pool: 
     assert await first_after_keeping(2) == "outbox_000002"
 
 
+async def test_published_rows_are_gone_soon_even_where_few_are_written(pool: Pool) -> None:
+    """What an event told of a person does not outlive the event's publication for long."""
+    publisher = FakePublisher()
+    page = timedelta(hours=1)
+    relay = Relay(pool, publisher, name="t", statement_timeout_s=-2, page=page)
+
+    async def keep() -> list[str]:
+        await relay.keep_partitions()
+        async with pool.acquire() as connection:
+            return await partition_names(connection, "outbox")
+
+    await put_all(pool, 1, 2)
+    await relay.run_once()
+    assert (await keep())[0] == "outbox_000000"
+    await pool.execute("UPDATE outbox SET recorded_at = recorded_at - interval '2 hours'")
+    await keep()
+    # Transactions of other tests hold the horizon back for a moment.
+    async with asyncio.timeout(20):
+        while not await relay.close_gaps():
+            await asyncio.sleep(0.01)
+    assert (await keep())[0] == "outbox_000001"
+    assert await pool.fetchval("SELECT count(*) FROM outbox") == 0
+    await put_all(pool, 3)
+    await relay.run_once()
+    assert released(publisher) == [1, 2, 3]
+    assert await keep() == ["outbox_000001", "outbox_000002", "outbox_000003"]
+
+
+async def test_a_row_that_waits_is_not_forgotten_with_its_page(pool: Pool) -> None:
+    publisher = FakePublisher()
+    page = timedelta(hours=1)
+    relay = Relay(pool, publisher, name="t", statement_timeout_s=-2, page=page)
+    await put_all(pool, 1)
+    await pool.execute("UPDATE outbox SET recorded_at = recorded_at - interval '2 hours'")
+    for _ in range(5):
+        await relay.keep_partitions()
+        await relay.close_gaps()
+    await put_all(pool, 2)
+    await relay.run_once()
+    assert released(publisher) == [1, 2]
+
+
+async def test_turning_the_page_disturbs_no_writer(pool: Pool) -> None:
+    publisher = FakePublisher()
+    relay = Relay(pool, publisher, name="t", page=timedelta(0))
+
+    async def write(numbers: range) -> None:
+        for number in numbers:
+            await put_all(pool, number)
+
+    async def turn() -> None:
+        for _ in range(20):
+            await relay.keep_partitions()
+            await relay.run_once()
+
+    await asyncio.gather(turn(), *(write(range(first, 301, 3)) for first in (1, 2, 3)))
+    while await relay.run_once():
+        pass
+    assert sorted(released(publisher)) == list(range(1, 301))
+
+
 async def test_reading_walks_gaps_by_the_primary_key(pool: Pool) -> None:
     async with pool.acquire() as connection:
         plan = await connection.fetch(
