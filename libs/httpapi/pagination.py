@@ -59,7 +59,8 @@ def decode_cursor(text: str, kind: type[Position], *, scope: str) -> Position:
 
 
 def _checksum(body: bytes, scope: str) -> bytes:
-    return hashlib.blake2b(body, digest_size=_CHECK_BYTES, key=scope.encode()[:64]).digest()
+    key = hashlib.blake2b(scope.encode()).digest()
+    return hashlib.blake2b(body, digest_size=_CHECK_BYTES, key=key).digest()
 
 
 def _bad_cursor() -> Problem:

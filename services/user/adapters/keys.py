@@ -1,6 +1,6 @@
 """Remembers which write an idempotency key stands for."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -38,6 +38,22 @@ async def record_key(store: Store, origin: Origin, person_id: UUID, *, version: 
             version,
         )
     return row is not None
+
+
+class KeptKey(msgspec.Struct, frozen=True):
+    """An idempotency key that stands for a write to a person."""
+
+    caller: str
+    key: str
+    version: int
+    recorded_at: datetime
+
+
+async def list_keys_of(store: Store, person_id: UUID, *, limit: int) -> list[KeptKey]:
+    """Return up to ``limit`` keys that stand for writes to a person, latest first."""
+    async with connection_of(store) as connection:
+        rows = await connection.fetch(SQL.list_keys_of, person_id, limit)
+    return [KeptKey(**row) for row in rows]
 
 
 async def prune_keys(store: Store, *, older_than: timedelta, limit: int) -> int:

@@ -33,6 +33,13 @@ class HistoryEntry(msgspec.Struct, frozen=True):
     caller: str | None
 
 
+class WholeEvent(msgspec.Struct, frozen=True):
+    """One event of a person and the state after it."""
+
+    entry: HistoryEntry
+    state: Person | Tombstone
+
+
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which people to list; what is None does not filter. Texts are in their searched form."""
 
@@ -83,6 +90,17 @@ async def get_person_at(store: Store, person_id: UUID, *, version: int) -> Perso
     return open_event(store, row, person_id=person_id, version=version)
 
 
+async def find_person_as_of(
+    store: Store, person_id: UUID, *, at: datetime
+) -> Person | Tombstone | None:
+    """Return the person as they were at an instant; whoever was erased since as what remains."""
+    async with connection_of(store) as connection:
+        row = await connection.fetchrow(SQL.find_event_as_of, person_id, at)
+    if row is None:
+        return None
+    return open_event(store, row, person_id=person_id, version=row["version"])
+
+
 async def list_people(
     store: Store, wanted: Filter, *, after: UUID | None, limit: int
 ) -> list[Person]:
@@ -96,12 +114,36 @@ async def list_people(
 
 
 async def list_history(
-    store: Store, person_id: UUID, *, after_version: int, limit: int
+    store: Store,
+    person_id: UUID,
+    *,
+    after_version: int,
+    limit: int,
+    until: datetime | None = None,
 ) -> list[HistoryEntry]:
-    """Return up to ``limit`` events of a person after a version, oldest first."""
+    """Return up to ``limit`` events of a person after a version, oldest first.
+
+    ``until`` leaves out what was recorded later.
+    """
     async with connection_of(store) as connection:
-        rows = await connection.fetch(SQL.list_events, person_id, after_version, limit)
+        rows = await connection.fetch(SQL.list_events, person_id, after_version, limit, until)
     return [_entry(row) for row in rows]
+
+
+async def list_whole_events(
+    store: Store, person_id: UUID, *, after_version: int, limit: int
+) -> list[WholeEvent]:
+    """Return up to ``limit`` events of a person after a version, oldest first, unsealed.
+
+    Raises:
+        ShreddedError: the person has been erased.
+    """
+    async with connection_of(store) as connection:
+        rows = await connection.fetch(SQL.list_events_whole, person_id, after_version, limit)
+    return [
+        WholeEvent(_entry(row), open_event(store, row, person_id=person_id, version=row["version"]))
+        for row in rows
+    ]
 
 
 async def match_people(

@@ -22,6 +22,10 @@ from services.user.domain.suspicion import EpochWatch, RepetitionWatch
 _ROUNDS = 4
 
 
+PASSED_OVER = frozenset({"id", "version", "created_at", "changed_at", "problem"})
+"""Fields of our own exports and of rejected rows, which say nothing that could be set."""
+
+
 class Line(msgspec.Struct, frozen=True):
     """One line of the input: a document, or why it is none."""
 
@@ -102,7 +106,7 @@ class PeopleImport:
     def _parse(self, line: Line, rules: Rules) -> Candidate | Outcome:
         if isinstance(line.document, FieldError):
             return Outcome(line.number, "failed", errors=(line.document,))
-        profile = parse_profile(line.document, rules)
+        profile = parse_profile(_settable(line.document), rules)
         if isinstance(profile, Invalid):
             return Outcome(line.number, "failed", errors=profile.errors)
         return Candidate(line.number, profile, self._epochs.warnings(profile))
@@ -160,6 +164,12 @@ class PeopleImport:
         if self._is_dry_run and not errors:
             errors = self._repetitions.look(candidate.line, candidate.profile)
         return _failed(candidate, *errors) if errors else _valid(candidate)
+
+
+def _settable(document: dict[str, Any]) -> dict[str, Any]:
+    if PASSED_OVER.isdisjoint(document):
+        return document
+    return {name: value for name, value in document.items() if name not in PASSED_OVER}
 
 
 _UNAVAILABLE = FieldError("", "unavailable", "the database is away: send this line again")

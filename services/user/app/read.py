@@ -1,5 +1,6 @@
 """Answers questions about people."""
 
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from services.user.adapters import reading
 from services.user.adapters.reading import Filter, HistoryEntry
 from services.user.adapters.store import Store
-from services.user.app.errors import PersonNotFoundError
+from services.user.app.errors import PersonErasedError, PersonNotFoundError
 from services.user.domain.person import Person, Tombstone
 
 
@@ -37,6 +38,21 @@ async def get_living(store: Store, person_id: UUID) -> Person:
     return found.person
 
 
+async def get_as_of(store: Store, person_id: UUID, *, at: datetime) -> Person:
+    """Return the person as they were at an instant, if they lived then.
+
+    Raises:
+        PersonNotFoundError: nobody bore the id then, or they were deleted.
+        PersonErasedError: the person was erased since.
+    """
+    found = await reading.find_person_as_of(store, person_id, at=at)
+    if isinstance(found, Tombstone):
+        raise PersonErasedError(person_id)
+    if found is None or found.status != "active":
+        raise PersonNotFoundError(person_id)
+    return found
+
+
 async def list_living(store: Store, wanted: Filter, *, after: UUID | None, limit: int) -> Page:
     """Return up to ``limit`` living people after the id ``after``.
 
@@ -48,8 +64,17 @@ async def list_living(store: Store, wanted: Filter, *, after: UUID | None, limit
     return Page(page, page[-1].id if has_more else None)
 
 
-async def get_history(store: Store, person_id: UUID, *, after_version: int, limit: int) -> History:
+async def get_history(
+    store: Store,
+    person_id: UUID,
+    *,
+    after_version: int,
+    limit: int,
+    until: datetime | None = None,
+) -> History:
     """Return up to ``limit`` events of a person; of an erased one only that they happened.
+
+    ``until`` leaves out what was recorded later.
 
     Raises:
         PersonNotFoundError: nobody ever bore the id.
@@ -58,7 +83,7 @@ async def get_history(store: Store, person_id: UUID, *, after_version: int, limi
     if found is None:
         raise PersonNotFoundError(person_id)
     entries = await reading.list_history(
-        store, person_id, after_version=after_version, limit=limit + 1
+        store, person_id, after_version=after_version, limit=limit + 1, until=until
     )
     page = entries[:limit]
     next_after = page[-1].version if len(entries) > limit else None

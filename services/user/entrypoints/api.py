@@ -10,6 +10,7 @@ from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
 from services.user.adapters.feed import PeopleFeed
 from services.user.adapters.store import Store
+from services.user.entrypoints.export_routes import EXPORT_ROUTES
 from services.user.entrypoints.import_route import import_people
 from services.user.entrypoints.person_routes import PERSON_ROUTES, Terms
 from services.user.entrypoints.refusals import refusal_handlers
@@ -34,6 +35,7 @@ def create_api(
         route_handlers=[
             *PERSON_ROUTES,
             *SEARCH_ROUTES,
+            *EXPORT_ROUTES,
             import_people,
             feed_route(PeopleFeed(store), current_stopping()),
         ],

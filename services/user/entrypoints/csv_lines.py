@@ -7,16 +7,13 @@ from typing import Any, Final
 from libs.httpapi.bodies import MAX_BODY_BYTES, MAX_ERRORS
 from libs.httpapi.problems import FieldError as Refusal
 from libs.httpapi.problems import Problem, invalid
-from services.user.app.import_people import Line
+from services.user.app.import_people import PASSED_OVER, Line
 from services.user.domain.cells import KINDS_SEPARATOR, as_given
 from services.user.domain.errors import FieldError
 from services.user.domain.profile import REQUIRED_FIELDS, Profile, unknown_field
 from services.user.entrypoints.lines import TOO_LONG
 
 FIELDS: Final = Profile.__struct_fields__
-PASSED_OVER: Final = frozenset({"id", "version", "created_at", "changed_at", "problem"})
-"""Columns of our own exports and of rejected rows, which say nothing that could be set."""
-
 ROW_LINES_MAX: Final = 20
 """A quote that is not closed for so many lines was never meant to span them."""
 
@@ -140,7 +137,7 @@ class CsvReader:
         return {
             name: as_given(cell) if name != "opt_outs" else _kinds(cell)
             for name, cell in zip(self._columns, row, strict=True)
-            if name not in PASSED_OVER and cell and not cell.isspace()
+            if cell and not cell.isspace()
         }
 
 

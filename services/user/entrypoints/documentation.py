@@ -6,14 +6,16 @@ from typing import Any
 import msgspec
 from litestar.openapi.spec import (
     OpenAPIMediaType,
+    OpenAPIResponse,
     Operation,
     Parameter,
+    Reference,
     RequestBody,
     Schema,
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from services.user.entrypoints.views import PersonDocument
+from services.user.entrypoints.views import ExportedPerson, PersonDocument
 
 NDJSON = "application/x-ndjson"
 CSV = "text/csv"
@@ -118,3 +120,35 @@ class ImportOperation(Operation):
         self.request_body = _body(_document_schema(), NDJSON)
         table = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING), example=CSV_EXAMPLE)
         self.request_body.content[CSV] = table
+
+
+@dataclass
+class ExportOperation(Operation):
+    """Gives a person per line, or a table."""
+
+    def __post_init__(self) -> None:
+        self.responses = _streamed(
+            "People, a line each.",
+            **{NDJSON: _exported_schema(), CSV: Schema(type=OpenAPIType.STRING)},
+        )
+
+
+@dataclass
+class PersonExportOperation(Operation):
+    """Gives everything about a person."""
+
+    def __post_init__(self) -> None:
+        self.responses = _streamed(
+            "Everything kept about the person.",
+            **{"application/json": Schema(type=OpenAPIType.OBJECT)},
+        )
+
+
+def _exported_schema() -> dict[str, Any]:
+    schema: dict[str, Any] = msgspec.json.schema(ExportedPerson)["$defs"]["ExportedPerson"]
+    return schema
+
+
+def _streamed(description: str, **schemas: Any) -> dict[str, OpenAPIResponse | Reference]:
+    content = {name: OpenAPIMediaType(schema=schema) for name, schema in schemas.items()}
+    return {"200": OpenAPIResponse(description=description, content=content)}

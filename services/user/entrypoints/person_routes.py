@@ -28,9 +28,11 @@ from services.user.entrypoints.documentation import (
 )
 from services.user.entrypoints.requests import (
     AnyRequest,
+    AsOf,
     document_of,
     has_seen,
     origin_of,
+    past_instant,
     wanted_versions,
 )
 from services.user.entrypoints.views import (
@@ -97,13 +99,24 @@ async def register_person(
     tags=["people"],
 )
 async def get_person(
+    *,
     request: AnyRequest,
     person_id: FromPath[UUID],
     store: Provided[Store],
+    clock: Provided[Clock],
     terms: Provided[Terms],
+    as_of: AsOf = None,
 ) -> Response[PersonView | None]:
-    """Return a person; 304 where `If-None-Match` names the present version."""
-    person = await read.get_living(store, person_id)
+    """Return a person; 304 where `If-None-Match` names the version.
+
+    With `as_of` as they were then, deleted since or not: 404 if they were not there, 410 if they
+    have been erased.
+    """
+    if as_of is None:
+        person = await read.get_living(store, person_id)
+    else:
+        at = past_instant(as_of, now=clock.now())
+        person = await read.get_as_of(store, person_id, at=at)
     if has_seen(request, person.version):
         return Response(None, status_code=304, headers=_tagged(person.version))
     view = person_view(person, planner_url=terms.planner_url)

@@ -1,9 +1,12 @@
 """What every request of this API carries in its head and body."""
 
 import re
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
+import msgspec
 from litestar import Request
+from litestar.params import QueryParameter
 
 from libs.httpapi.bodies import check_content_type, parse_json
 from libs.httpapi.idempotency import fingerprint, idempotency_key
@@ -13,6 +16,14 @@ from services.user.adapters.store import Origin
 
 AnyRequest = Request[Any, Any, Any]
 
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="As it was at this instant (RFC 3339, such as 2026-06-14T09:00:00Z)."
+    ),
+]
+
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _VERSION = re.compile(r"[0-9]{1,10}")
 
 
@@ -61,3 +72,21 @@ def has_seen(request: AnyRequest, version: int) -> bool:
     """Tell whether ``If-None-Match`` names ``version``."""
     header = request.headers.get("if-none-match", "")
     return str(version) in {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+
+
+def past_instant(as_of: str, *, now: datetime) -> datetime:
+    """Return the instant that a query names.
+
+    Raises:
+        Problem: 422 for what is no instant, has no offset, or lies in the future.
+    """
+    try:
+        # A plus sign that was not escaped arrives as a blank.
+        at = msgspec.convert(as_of.replace(" ", "+"), _Instant).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        detail = "must be an instant with an offset, such as 2026-06-14T09:00:00Z"
+        raise invalid([FieldError(None, "invalid_instant", detail, parameter="as_of")]) from error
+    if at > now:
+        detail = "must not lie in the future"
+        raise invalid([FieldError(None, "instant_in_future", detail, parameter="as_of")])
+    return at

@@ -9,6 +9,7 @@ from litestar import get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, QueryParameter
 
+from libs.clock import Clock
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
 from libs.httpapi.pagination import (
@@ -29,6 +30,7 @@ from services.user.domain.locales import parse_zone
 from services.user.domain.texts import parse_external_id, parse_name, search_key
 from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.refusals import parameter_refused
+from services.user.entrypoints.requests import AsOf, past_instant
 from services.user.entrypoints.views import EventView, PersonView, event_view, person_view
 
 T = TypeVar("T")
@@ -90,15 +92,19 @@ async def list_people(
 
 @get("/v1/users/{person_id:uuid}/history", guards=[require("users:read")], tags=["people"])
 async def list_history(
+    *,
     person_id: FromPath[UUID],
     store: Provided[Store],
+    clock: Provided[Clock],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,
+    as_of: AsOf = None,
 ) -> Page[EventView]:
-    """List what happened to a person, oldest first; deleted and erased ones too."""
-    scope = f"history {person_id}"
+    """List what happened to a person, up to `as_of`, oldest first; deleted and erased ones too."""
+    until = None if as_of is None else past_instant(as_of, now=clock.now())
+    scope = f"history {person_id} {until}"
     after = decode_cursor(cursor, AfterVersion, scope=scope).version if cursor else 0
-    page = await read.get_history(store, person_id, after_version=after, limit=limit)
+    page = await read.get_history(store, person_id, after_version=after, limit=limit, until=until)
     following = None
     if page.next_after is not None:
         following = encode_cursor(AfterVersion(page.next_after), scope=scope)

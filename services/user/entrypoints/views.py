@@ -89,6 +89,15 @@ class PersonView(PersonDocument, frozen=True, kw_only=True):
     links: Links
 
 
+class ExportedPerson(PersonDocument, frozen=True, kw_only=True):
+    """A person as exports tell of them, without links."""
+
+    id: UUID
+    version: Annotated[int, Meta(ge=1)]
+    created_at: datetime
+    changed_at: datetime
+
+
 class ErasedView(msgspec.Struct, frozen=True):
     """What remains of an erased person."""
 
@@ -143,6 +152,18 @@ def person_view(person: Person, *, planner_url: str) -> PersonView:
         created_at=person.created_at,
         changed_at=person.changed_at,
         links=links_of(person.id, planner_url=planner_url),
+        **fields,
+    )
+
+
+def exported_person(person: Person) -> ExportedPerson:
+    """Return ``person`` as exports tell of them."""
+    fields: dict[str, Any] = msgspec.structs.asdict(person.profile)
+    return ExportedPerson(
+        id=person.id,
+        version=person.version,
+        created_at=person.created_at,
+        changed_at=person.changed_at,
         **fields,
     )
 

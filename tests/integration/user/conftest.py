@@ -117,6 +117,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 READER, READER_TOKEN = new_api_key("reader", ["users:read"])
 WRITER, WRITER_TOKEN = new_api_key("writer", ["users:read", "users:write"])
+EXPORTER, EXPORTER_TOKEN = new_api_key("exporter", ["users:export"])
 OTHER, OTHER_TOKEN = new_api_key("other", ["users:read", "users:write"])
 
 
@@ -128,7 +129,7 @@ async def client(store: Store, clock: FrozenClock) -> AsyncIterator[Client]:
         clock=clock,
         terms=Terms(KINDS, timedelta(days=30)),
         import_batch_lines=50,
-        auth=ApiKeys([READER, WRITER, OTHER]),
+        auth=ApiKeys([READER, WRITER, EXPORTER, OTHER]),
         health=Health(),
     )
     server = HttpServer(api, "127.0.0.1", 0)
