@@ -93,8 +93,12 @@ async def steps(pool: Pool, person_id: UUID) -> list[tuple[int, int, str, str | 
 class FakeProvider:
     """A provider in memory. ``answer`` decides each mail's result; mails it accepts are kept."""
 
-    def __init__(self, *, can_find: bool = True, timeout_s: float = 0.05) -> None:
-        self.traits = Traits(name="smtp", timeout_s=timeout_s, can_find=can_find)
+    def __init__(
+        self, *, can_find: bool = True, timeout_s: float = 0.05, keys_live_s: float = 0.0
+    ) -> None:
+        self.traits = Traits(
+            name="smtp", timeout_s=timeout_s, can_find=can_find, keys_live_s=keys_live_s
+        )
         self.mails: list[Mail] = []
         self.calls = 0
         self.asked: list[str] = []

@@ -59,6 +59,7 @@ class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
     due_at: datetime
     provider: str
     can_be_asked: bool
+    can_be_repeated: bool
     attempts: int
 
 
@@ -216,9 +217,15 @@ async def list_unsettled(
     provider: str | None,
     kinds_sent_again: Iterable[str],
     grace_s: float,
+    repeating: str | None,
+    repeatable_s: float,
     limit: int,
 ) -> list[Unsettled]:
-    """Return unknown outcomes that can be settled by asking ``provider`` or by a kind's promise."""
+    """Return unknown outcomes that can be settled by asking ``provider`` or by a kind's promise.
+
+    Or by repeating them: ``repeating`` is the provider that takes no second mail under one key, for
+    ``repeatable_s`` after the lease.
+    """
     rows = await connection.fetch(
         SQL.list_unsettled,
         oldest_day(now),
@@ -226,6 +233,8 @@ async def list_unsettled(
         list(kinds_sent_again),
         grace_s,
         limit,
+        repeating,
+        repeatable_s,
     )
     return [Unsettled(**row) for row in rows]
 

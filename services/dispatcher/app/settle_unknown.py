@@ -24,6 +24,8 @@ LAPSED_AT_ONCE = 20
 SETTLED_AT_ONCE = 500
 _LOOKUPS_AT_ONCE = 16
 _REPEATED_WITHIN_S = 10.0
+_KEY_MARGIN_S = 120.0
+"""Real seconds before a key's end from which nothing is repeated under it any more."""
 
 
 async def record_lapsed_claims(pool: Pool, *, now: datetime) -> int:
@@ -48,8 +50,9 @@ async def settle_unknown(courier: Courier) -> int:
     """Settle what can be settled by now and return how many were.
 
     The provider is asked where it can be, and its "never saw it" counts, because it is asked only
-    after the lease, the longest call and its own delay have passed. Where it cannot be asked the
-    kind's promise decides: send again, or leave it to an operator.
+    after the lease, the longest call and its own delay have passed. One that takes no second mail
+    under one key is sent the same mail again while the key lives. Otherwise the kind's promise
+    decides: send again, or leave it to an operator.
     """
     now = courier.clock.now()
     unsettled = await _list_unsettled(courier, now)
@@ -98,6 +101,8 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
             provider=traits.name if traits.can_find else None,
             kinds_sent_again=sent_again,
             grace_s=traits.timeout_s + traits.lookup_delay_s,
+            repeating=traits.name if traits.keys_live_s else None,
+            repeatable_s=traits.keys_live_s - courier.lease_s - _KEY_MARGIN_S,
             limit=SETTLED_AT_ONCE,
         )
 
@@ -122,7 +127,8 @@ async def _settlement(
 ) -> DeliveryEvent | None:
     """Return what the provider or the kind's promise makes of it, None for "ask again later"."""
     if not unsettled.can_be_asked:
-        return _deferred(courier, unsettled, now, reason="sent_again")
+        reason = "repeated" if unsettled.can_be_repeated else "sent_again"
+        return _deferred(courier, unsettled, now, reason=reason)
     occurrence = occurrence_key(unsettled.local_day, unsettled.person_id, unsettled.kind)
     try:
         answer = await courier.provider.find(

@@ -148,6 +148,26 @@ async def test_kind_that_promises_at_least_once_is_sent_again(
 
 
 @pytest.mark.parametrize(
+    ("keys_live_s", "settlement"),
+    [(86_400.0, (1, 2, "deferred", "repeated")), (100.0, None)],
+    ids=["key lives", "key may be gone"],
+)
+async def test_provider_that_honours_keys_is_sent_the_same_again_while_they_live(
+    dying: Courier,
+    pool: Pool,
+    ada: UserRegistered,
+    keys_live_s: float,
+    settlement: tuple[int, int, str, str] | None,
+) -> None:
+    provider = FakeProvider(can_find=False, timeout_s=0.0, keys_live_s=keys_live_s)
+    mute = replace(dying, provider=provider)
+    await claimed_by(mute, ada)
+    await settled(mute)
+    assert (await steps(pool, ada.id))[2:] == ([settlement] if settlement else [])
+    assert (await pool.fetchval("SELECT holder_day FROM greeted") is None) == bool(settlement)
+
+
+@pytest.mark.parametrize(
     ("decision", "outcome", "holder"),
     [("accepted", "accepted", TODAY), ("resend", "deferred", None)],
     ids=["accepted", "resend"],
