@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from deploy.demo.names import AWKWARD_NAMES, NAMESTOCKS
+from deploy.demo.wording import wording_in
 from libs.localtime import zone_names
 
 DEMO_DAY = date(2027, 2, 28)
@@ -100,10 +101,14 @@ def _celebrated(month: int, day_of_month: int, year: int, leap_day: str) -> tupl
 
 
 def _text(person: DemoPerson, kind: str, years: int | None) -> str:
-    greeting = f"Hey, {person.first_name} {person.last_name} it's your {kind}"
-    if kind == "birthday" or not years:
-        return greeting
-    return f"{greeting}: {years} year{'' if years == 1 else 's'}"
+    wording = wording_in(person.locale)
+    names = {"first": person.first_name, "last": person.last_name}
+    if kind == "birthday":
+        return wording.birthday.format(**names)
+    anniversary = wording.anniversary.format(**names)
+    if not years:
+        return anniversary
+    return anniversary + (wording.one_year if years == 1 else wording.years.format(years=years))
 
 
 def _parts(day_text: str) -> tuple[int | None, int, int]:

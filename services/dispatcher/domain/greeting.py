@@ -10,7 +10,7 @@ from contracts.kinds import Kind
 from libs.ids import occurrence_key, occurrence_uuid
 from services.dispatcher.domain.address import mailbox
 from services.dispatcher.domain.delivery import Claim
-from services.dispatcher.domain.template import Values
+from services.dispatcher.domain.template import UNFILLABLE, Values
 from services.dispatcher.domain.texts import SHIPPED, Text, Texts
 from services.dispatcher.domain.unsubscribing import UnsubscribeLinks
 
@@ -20,9 +20,6 @@ _UNFIT_FOR_HEADERS = re.compile(
 )
 # What UTF-8 cannot carry, and NUL, which mail must not.
 _UNFIT_FOR_BODIES = re.compile("[\x00\ud800-\udfff]")
-
-_BROKEN = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
-"""What a text can raise that compiles and still cannot be filled."""
 
 
 class RenderingError(Exception):
@@ -128,5 +125,5 @@ def _values(claim: Claim) -> Values:
 def _filled(text: Text, values: Values) -> tuple[str, str, str]:
     try:
         return text.subject(values), text.text(values), text.html(values)
-    except _BROKEN as error:
+    except UNFILLABLE as error:
         raise RenderingError(f"version {text.version} of {text.locale!r}") from error

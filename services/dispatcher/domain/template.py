@@ -17,6 +17,9 @@ Render = Callable[[Values], str]
 
 VARIABLES = frozenset({"first_name", "last_name", "years", "ordinal"})
 
+UNFILLABLE = (TypeError, ValueError, LookupError, ArithmeticError, RecursionError)
+"""What a template can raise that compiles and still cannot be filled, as by ``first_name > 3``."""
+
 _DEEPEST = 30
 """Levels of choices and conditions in each other; far below what the interpreter's stack bears."""
 
