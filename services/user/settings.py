@@ -18,13 +18,14 @@ class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     planner_url: str = ""  # begins links to the planner, where it is not behind our own address
     master_key_file: str | None = None  # 32 bytes in base64 that wrap the keys of people
     pool_size: Annotated[int, Positive] = 8  # database connections of one process
-    retention_days: Annotated[int, Positive] = 30  # how long a deletion can be undone
+    retention_days: Annotated[int, Positive] = 30  # from deletion to erasure; can be undone
     idempotency_days: Annotated[int, Positive] = 7  # how long an Idempotency-Key is remembered
     import_batch_lines: Annotated[int, Positive] = 1000  # lines registered by one statement
     relay_batch_rows: Annotated[int, Positive] = 500  # outbox rows published at a time
     relay_pause_s: Annotated[float, Positive] = 0.05  # wait before looking for new outbox rows
     upkeep_pause_s: Annotated[float, Positive] = 5.0  # wait between rounds of upkeep
     outbox_age_max_s: Annotated[float, Positive] = 60.0  # unready when a row waits longer
+    outbox_kept_s: Annotated[float, Positive] = 3600.0  # published rows go at about this age
     drain_timeout_s: Annotated[float, Positive] = 30.0  # what is under way is cut off after this
     jubilee_env: Literal["development", "test", "production"] = "development"  # where this runs
     jubilee_clock: str | None = None  # virtual time: <start>;rate=<n>;since=<unix seconds>

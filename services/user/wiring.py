@@ -82,7 +82,7 @@ async def _supervise(
         relay = RelayServer(settings, store)
         health.add("broker", relay.check)
         health.add("outbox", outbox_check(store, age_max_s=settings.outbox_age_max_s))
-        loops.append(_upkeep(settings, store))
+        loops.append(_upkeep(settings, store, clock))
         servers.append(relay)
     app = create_silent_api(auth=auth, health=health)
     if "api" in roles:
@@ -106,10 +106,12 @@ async def _supervise(
     await supervise(loops, [http, *servers], drain_timeout_s=settings.drain_timeout_s)
 
 
-def _upkeep(settings: UserSettings, store: Store) -> Loop:
+def _upkeep(settings: UserSettings, store: Store, clock: Clock) -> Loop:
     return upkeep_loop(
         store,
+        clock,
         keys_kept=timedelta(days=settings.idempotency_days),
+        retention=timedelta(days=settings.retention_days),
         pause_s=settings.upkeep_pause_s,
     )
 
@@ -160,6 +162,7 @@ class RelayServer:
             name=NAME,
             batch_rows=self._settings.relay_batch_rows,
             statement_timeout_s=STATEMENT_TIMEOUT_S,
+            page=timedelta(seconds=self._settings.outbox_kept_s),
         )
         return [
             relay_loop(relay, pause_s=self._settings.relay_pause_s),

@@ -1,7 +1,7 @@
 """Reads people and their histories."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
@@ -144,6 +144,17 @@ async def list_whole_events(
         WholeEvent(_entry(row), open_event(store, row, person_id=person_id, version=row["version"]))
         for row in rows
     ]
+
+
+async def list_deleted(store: Store, *, before: datetime, limit: int) -> list[UUID]:
+    """Return up to ``limit`` people deleted ``before`` an instant, longest ago first.
+
+    To the second: somebody deleted within the last one may be among them.
+    """
+    text = msgspec.to_builtins(before.astimezone(UTC))
+    async with connection_of(store) as connection:
+        rows = await connection.fetch(SQL.list_deleted, text, limit)
+    return [row["person_id"] for row in rows]
 
 
 async def match_people(

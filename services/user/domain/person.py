@@ -137,7 +137,7 @@ def restore_person(
     """
     if person.deleted_at is None:
         return None
-    if now - person.deleted_at > retention:
+    if not is_restorable(person.deleted_at, now, retention=retention):
         return RetentionOver(person.deleted_at)
     version = person.version + 1
     after = msgspec.structs.replace(
@@ -150,6 +150,11 @@ def restore_person(
         deleted_at=None,
     )
     return Change(USER_RESTORED, after)
+
+
+def is_restorable(deleted_at: datetime, now: datetime, *, retention: timedelta) -> bool:
+    """Tell whether the deletion may still be undone; after that the person is erased."""
+    return now - deleted_at <= retention
 
 
 def erase_person(person: Person) -> Change:

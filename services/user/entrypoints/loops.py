@@ -2,11 +2,12 @@
 
 from datetime import timedelta
 
+from libs.clock import Clock
 from libs.outbox import Relay, oldest_unpublished_s
 from libs.runtime.loops import Loop
 from services.user.adapters.metrics import OUTBOX_AGE_S, RELAYED_ROWS
 from services.user.adapters.store import Store, connection_of
-from services.user.app.upkeep import forget_old_keys
+from services.user.app.upkeep import erase_unrestorable, forget_old_keys
 
 
 def relay_loop(relay: Relay, *, pause_s: float) -> Loop:
@@ -30,16 +31,19 @@ def outbox_loop(relay: Relay, *, pause_s: float) -> Loop:
     return Loop("outbox", step, pause_s=pause_s)
 
 
-def upkeep_loop(store: Store, *, keys_kept: timedelta, pause_s: float) -> Loop:
-    """Return the loop that measures the outbox and forgets old idempotency keys.
+def upkeep_loop(
+    store: Store, clock: Clock, *, keys_kept: timedelta, retention: timedelta, pause_s: float
+) -> Loop:
+    """Return the loop that measures the outbox, forgets old keys and erases the long deleted.
 
-    A round that left keys over is followed at once.
+    A round that left keys or people over is followed at once.
     """
 
     async def step() -> float:
         async with connection_of(store) as connection:
             OUTBOX_AGE_S.set(await oldest_unpublished_s(connection))
         has_more = await forget_old_keys(store, older_than=keys_kept)
-        return 0 if has_more else pause_s
+        erased = await erase_unrestorable(store, retention=retention, now=clock.now())
+        return 0 if has_more or erased else pause_s
 
     return Loop("upkeep", step, pause_s=pause_s)
