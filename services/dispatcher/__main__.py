@@ -21,7 +21,7 @@ Delivers what the planner asks for, and records what became of it.
 
 roles (none: all of them in one process)
   api       serves the HTTP API
-  contacts  takes in what is new about people
+  contacts  takes in what is new about people, and what operators hold back
   deliver   claims requests, calls the provider, records outcomes
   settle    finds out what became of mails of unknown fate
   relay     publishes outcomes

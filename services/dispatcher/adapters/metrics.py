@@ -34,6 +34,8 @@ REQUESTS_JUDGED = declare_counter(
             "opted_out",
             "unsubscribed",
             "address_suppressed",
+            "cancelled",
+            "paused",
             "already_greeted",
         )
     },
@@ -84,6 +86,10 @@ LAPSED_CLAIMS = declare_counter(
 )
 FAILED_LOOKUPS = declare_counter(
     "dispatcher_failed_lookups_total", "Times the provider could not say what became of a mail."
+)
+HOLDS_PROJECTED = declare_counter(
+    "dispatcher_hold_events_total",
+    "Pauses, their ends and cancellations taken in, copies included.",
 )
 CONTACTS_PROJECTED = declare_counter(
     "dispatcher_contact_events_total", "User events taken in, copies and old ones included."

@@ -12,9 +12,10 @@ from libs.ids import occurrence_key
 
 EventType = Literal["attempted", "accepted", "refused", "deferred", "unknown", "suppressed"]
 
-RETURNED_REASONS = frozenset(
-    {"early", "expired", "contact_behind", "schedule_changed", "kind_unknown", "unavailable"}
-)
+RETURNED_REASONS = frozenset({
+    "early", "expired", "contact_behind", "schedule_changed", "kind_unknown", "unavailable",
+    "paused", "cancelled",
+})  # fmt: skip
 SUPPRESSED_REASONS = frozenset(
     {"user_removed", "opted_out", "unsubscribed", "address_suppressed", "already_greeted"}
 )

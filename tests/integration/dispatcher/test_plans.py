@@ -7,7 +7,10 @@ import pytest
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.sql import SQL
 
-TABLES = ("contacts", "suppressions", "unsubscribes", "delivery_events", "greeted")
+TABLES = (
+    "contacts", "suppressions", "unsubscribes", "delivery_events", "greeted", "pauses",
+    "cancellations",
+)  # fmt: skip
 PERSON = "01900000-0000-7000-8000-000000000000"
 ARGUMENTS = (
     f"'{{2026-06-14}}', '{{{PERSON}}}', '{{birthday}}', '{{1}}', '{{2026-01-01}}',"
@@ -38,7 +41,10 @@ async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> Non
         for place, line in enumerate(plan)
         if (found := re.search(r"Index (?:Only )?Scan using (\w+)", line))
     }
+    # Whether there are any holds at all is asked once, before.
     assert set(conditions) == {
+        "pauses_open_idx",
+        "cancellations_scope_idx",
         "contacts_pkey",
         "suppressions_pkey",
         "unsubscribes_pkey",

@@ -4,7 +4,8 @@
 -- $11 the lease in seconds (real time), $12 the provider, $13 and $14 the first and last local day,
 -- $15 the years each mail names (an array too), $16 the texts as of which it is written.
 --
--- Judges every request against contacts, suppressions, earlier attempts and the period, as of now;
+-- Judges every request against contacts, suppressions, what operators hold back, earlier attempts
+-- and the period, as of now;
 -- inserts step 0 of those that are ours to send (with a lease) or to suppress (without one); of
 -- those to send takes "greeted". Beside a copy of itself the primary key decides: who inserts step 0
 -- has it, the other one waits for that commit. Events are locked before "greeted", both in the
@@ -16,9 +17,15 @@
 -- Look-ups are LATERAL with a LIMIT, and nothing is joined with what was inserted: the planner
 -- expects a handful of rows, and where a table was empty when it last looked it would otherwise
 -- compare all with all.
--- Reads contacts_pkey, suppressions_pkey, unsubscribes_pkey, delivery_events_pkey, greeted_pkey.
+-- Reads contacts_pkey, suppressions_pkey, unsubscribes_pkey, delivery_events_pkey, greeted_pkey; and
+-- pauses_open_idx, cancellations_scope_idx where there are any such at all.
 WITH lease AS MATERIALIZED (
     SELECT clock_timestamp() + make_interval(secs => $11) AS until
+),
+open_holds AS MATERIALIZED (
+    SELECT
+        EXISTS (SELECT FROM pauses WHERE pauses.resumed_at IS NULL) AS has_pauses,
+        EXISTS (SELECT FROM cancellations) AS has_cancellations
 ),
 asked AS (
     SELECT
@@ -49,6 +56,8 @@ judged AS MATERIALIZED (
             WHEN asked.kind = ANY (contact.opt_outs) THEN 'opted_out'
             WHEN unsubscribe.kind IS NOT NULL THEN 'unsubscribed'
             WHEN suppression.address IS NOT NULL THEN 'address_suppressed'
+            WHEN cancellation.is_there THEN 'cancelled'
+            WHEN pause.is_there THEN 'paused'
             WHEN holder.holder_day IS NOT NULL THEN 'already_greeted'
             ELSE 'claim'
         END AS verdict
@@ -84,6 +93,47 @@ judged AS MATERIALIZED (
         WHERE unwanted.person_id = asked.person_id AND unwanted.kind = asked.kind
         LIMIT 1
     ) AS unsubscribe ON TRUE
+    CROSS JOIN open_holds
+    LEFT JOIN LATERAL (
+        (
+            SELECT TRUE AS is_there
+            FROM cancellations AS personal
+            WHERE open_holds.has_cancellations
+              AND personal.person_id = asked.person_id
+              AND (personal.kind IS NULL OR personal.kind = asked.kind)
+              AND asked.local_day BETWEEN personal.first_day AND personal.last_day
+        )
+        UNION ALL
+        (
+            SELECT TRUE
+            FROM cancellations AS general
+            WHERE open_holds.has_cancellations
+              AND general.person_id IS NULL
+              AND (general.kind IS NULL OR general.kind = asked.kind)
+              AND asked.local_day BETWEEN general.first_day AND general.last_day
+        )
+        LIMIT 1
+    ) AS cancellation ON TRUE
+    LEFT JOIN LATERAL (
+        (
+            SELECT TRUE AS is_there
+            FROM pauses AS personal
+            WHERE open_holds.has_pauses
+              AND personal.resumed_at IS NULL
+              AND personal.person_id = asked.person_id
+              AND (personal.kind IS NULL OR personal.kind = asked.kind)
+        )
+        UNION ALL
+        (
+            SELECT TRUE
+            FROM pauses AS general
+            WHERE open_holds.has_pauses
+              AND general.resumed_at IS NULL
+              AND general.person_id IS NULL
+              AND (general.kind IS NULL OR general.kind = asked.kind)
+        )
+        LIMIT 1
+    ) AS pause ON TRUE
     LEFT JOIN LATERAL (
         SELECT held.holder_day
         FROM greeted AS held
