@@ -13,8 +13,8 @@ from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
 from faststream.rabbit.annotations import RabbitMessage
 from faststream.rabbit.subscriber.usecase import RabbitSubscriber
 
-from libs.broker.messages import Delivery, Handler, Reject, dead_reason
-from libs.broker.publisher import LOST, ConfirmingPublisher
+from libs.broker.messages import Delivery, Handler, Later, Reject, dead_reason, redeliveries
+from libs.broker.publisher import LOST, ConfirmingPublisher, Publisher, PublishError
 from libs.resilience import connecting
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Broker:
         async def take(message: RabbitMessage) -> None:
             # aiormq cancels the callers of consumers when their channel dies. What was begun is
             # finished all the same: cut off in a call to a provider it would end as unknown.
-            task = asyncio.create_task(_deal_with(message, queue, handler))
+            task = asyncio.create_task(_deal_with(message, queue, handler, self.publisher))
             self._in_hand.add(task)
             task.add_done_callback(self._in_hand.discard)
             await asyncio.shield(task)
@@ -165,13 +165,19 @@ async def _as_it_is(message: RabbitMessage) -> RabbitMessage:
     return message
 
 
-async def _deal_with(message: RabbitMessage, queue: str, handler: Handler) -> None:
+async def _deal_with(
+    message: RabbitMessage, queue: str, handler: Handler, publisher: Publisher
+) -> None:
     """Run ``handler`` and answer the broker; the answer is lost with the connection, no more."""
     try:
         await handler(_delivery(message, queue))
     except Reject as rejection:
         logger.warning("message.rejected", extra={"queue": queue, "reason": str(rejection)})
         await _answer(message.reject(requeue=False))
+    except Later:
+        logger.warning("message.put_off", extra={"queue": queue})
+        await asyncio.sleep(_REDELIVERY_PAUSE_S)
+        await _send_again(message, queue, publisher)
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is not None and task.cancelling():
             raise
@@ -180,6 +186,26 @@ async def _deal_with(message: RabbitMessage, queue: str, handler: Handler) -> No
     except Exception:
         logger.exception("message.failed", extra={"queue": queue})
         await asyncio.sleep(_REDELIVERY_PAUSE_S)
+        await _answer(message.nack(requeue=True))
+    else:
+        await _answer(message.ack())
+
+
+async def _send_again(message: RabbitMessage, queue: str, publisher: Publisher) -> None:
+    """Put a copy at the end of the queue, then acknowledge: a crash between leaves two of it."""
+    raw = message.raw_message
+    delivery = _delivery(message, queue)
+    try:
+        await publisher.publish(
+            "",
+            queue,
+            delivery.body,
+            items=int(str(raw.headers.get("items", 1))),
+            message_id=delivery.message_id,
+            type_name=delivery.type_name,
+            traceparent=delivery.traceparent,
+        )
+    except PublishError:
         await _answer(message.nack(requeue=True))
     else:
         await _answer(message.ack())
@@ -195,6 +221,7 @@ def _delivery(message: RabbitMessage, queue: str) -> Delivery:
         body=raw.body,
         message_id=raw.message_id or "",
         is_redelivered=bool(raw.redelivered),
+        redeliveries=redeliveries(headers, is_redelivered=bool(raw.redelivered)),
         traceparent=traceparent if isinstance(traceparent, str) else None,
         dead_reason=dead_reason(headers),
     )

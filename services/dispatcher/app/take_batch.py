@@ -12,8 +12,11 @@ from services.dispatcher.adapters.refusals import RefusedValuesError
 logger = logging.getLogger(__name__)
 
 HELD_S = 600.0
-"""A message in hand waits this long for a database that is away: each time it went back to the
-broker would count against its delivery limit. Well within the broker's own patience."""
+"""A message in hand waits this long for a database that is away, well within the broker's patience;
+then it goes to the end of its queue."""
+
+ITEM_BY_ITEM_FROM = 2
+"""Redeliveries from which a message is taken apart: the first may be due to an outage."""
 
 Deal = Callable[[Sequence[Event[Any]]], Awaitable[None]]
 """Deals with events of one type; must be safe to repeat."""
@@ -22,14 +25,14 @@ PutAside = Callable[[bytes, str], Awaitable[None]]
 
 
 async def take_batch(
-    type_name: str, body: bytes, *, is_redelivered: bool, deal: Deal, put_aside: PutAside
+    type_name: str, body: bytes, *, redeliveries: int, deal: Deal, put_aside: PutAside
 ) -> None:
     """Deal with every item; put aside, with its reason, each that never can be dealt with.
 
-    One bad item never keeps its neighbours back. A batch that was delivered before may hold one
+    One bad item never keeps its neighbours back. A batch that comes for the third time may hold one
     that brings the process down: item by item every item that is done stays done.
     """
-    if not is_redelivered:
+    if redeliveries < ITEM_BY_ITEM_FROM:
         try:
             await deal(codec.decode(type_name, body))
         except (MalformedError, UnknownTypeError, RefusedValuesError) as error:

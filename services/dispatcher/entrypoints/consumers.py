@@ -6,12 +6,14 @@ from typing import Any
 
 from contracts.envelope import Event
 from libs.broker import Delivery, Handler
+from libs.broker.outages import outlasting_outages
 from libs.clock import Clock, monotonic_s
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
 from services.dispatcher.app.project_contacts import project_contacts
+from services.dispatcher.app.project_holds import project_holds
 from services.dispatcher.app.set_aside import set_aside
 from services.dispatcher.app.take_batch import Deal, count_items, take_batch
 
@@ -46,7 +48,7 @@ def request_handler(
 
         await _take(courier.pool, courier.clock, deal, delivery)
 
-    return take
+    return outlasting_outages(take, courier.pool)
 
 
 def contact_handler(pool: Pool, clock: Clock) -> Handler:
@@ -61,7 +63,22 @@ def contact_handler(pool: Pool, clock: Clock) -> Handler:
         ):
             await project_contacts(pool, events)
 
-    return partial(_take, pool, clock, deal)
+    return outlasting_outages(partial(_take, pool, clock, deal), pool)
+
+
+def hold_handler(pool: Pool, clock: Clock) -> Handler:
+    """Return what takes in the pauses and cancellations of a message."""
+
+    async def deal(events: Sequence[Event[Any]]) -> None:
+        with span(
+            "holds.project",
+            kind="consumer",
+            links=[event.traceparent for event in events],
+            attributes={"events": len(events)},
+        ):
+            await project_holds(pool, events)
+
+    return outlasting_outages(partial(_take, pool, clock, deal), pool)
 
 
 def dead_letter_handler(pool: Pool, clock: Clock) -> Handler:
@@ -96,7 +113,7 @@ async def _take(pool: Pool, clock: Clock, deal: Deal, delivery: Delivery) -> Non
     await take_batch(
         delivery.type_name,
         delivery.body,
-        is_redelivered=delivery.is_redelivered,
+        redeliveries=delivery.redeliveries,
         deal=deal,
         put_aside=put_aside,
     )

@@ -8,7 +8,7 @@ import aio_pika
 import pytest
 
 from contracts import topology
-from libs.broker import Delivery, PublishError, Reject
+from libs.broker import Delivery, Later, PublishError, Reject, connection
 from libs.broker.connection import Broker, open_broker
 from libs.broker.publisher import ConfirmingPublisher
 from libs.resilience import LoginRefusedError
@@ -138,6 +138,36 @@ async def test_what_is_in_hand_is_finished_when_the_connection_is_cut(
     release.set()
     async with asyncio.timeout(5):
         await finished.wait()
+
+
+async def test_a_message_that_is_put_off_is_never_given_up(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_REDELIVERY_PAUSE_S", 0.0)
+    inbox, rounds = Inbox(), topology.DELIVERY_LIMIT + 5
+
+    async def put_off(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        raise Later
+
+    await broker.consume(WORK, put_off)
+    await publish(broker, b"[]")
+    deliveries = [await inbox.next() for _ in range(rounds)]
+    assert {one.redeliveries for one in deliveries} == {0}
+    assert len({(one.body, one.type_name, one.message_id) for one in deliveries}) == 1
+
+
+async def test_redeliveries_are_counted(broker: Broker) -> None:
+    inbox = Inbox()
+
+    async def fail_twice(delivery: Delivery) -> None:
+        await inbox.take(delivery)
+        if delivery.redeliveries < 2:
+            raise ValueError("the database went away")
+
+    await broker.consume(WORK, fail_twice)
+    await publish(broker, b"[]")
+    assert [(await inbox.next()).redeliveries for _ in range(3)] == [0, 1, 2]
 
 
 async def test_ec_q_021_a_rejected_message_waits_in_the_dead_letter_queue(broker: Broker) -> None:

@@ -10,15 +10,15 @@ import pytest
 
 from contracts import codec, dispatch, topology, user_events
 from contracts.user_events import UserRegistered
-from libs.broker import Delivery, Handler
+from libs.broker import Delivery, Handler, Later
 from libs.clock import FrozenClock
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.pauses import pause_provider
 from services.dispatcher.adapters.set_aside import SetAside, list_set_aside
+from services.dispatcher.app import provider_gate
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.set_aside import redrive
-from services.dispatcher.app.take_batch import HELD_S
 from services.dispatcher.entrypoints.consumers import (
     contact_handler,
     dead_letter_handler,
@@ -44,7 +44,7 @@ def delivered(
     *,
     type_name: str = dispatch.DISPATCH_REQUESTED,
     queue: str = topology.DISPATCHER_REQUESTS.name,
-    is_redelivered: bool = False,
+    redeliveries: int = 0,
     dead_reason: str | None = None,
 ) -> Delivery:
     return Delivery(
@@ -52,7 +52,8 @@ def delivered(
         type_name=type_name,
         body=body,
         message_id="1",
-        is_redelivered=is_redelivered,
+        is_redelivered=redeliveries > 0,
+        redeliveries=redeliveries,
         dead_reason=dead_reason,
     )
 
@@ -71,16 +72,16 @@ def handler(courier: Courier) -> Handler:
 BAD_ITEM = msgspec.json.encode([{"type": dispatch.DISPATCH_REQUESTED, "data": {"kind": 7}}])
 
 
-@pytest.mark.parametrize("is_redelivered", [False, True], ids=["first time", "again"])
+@pytest.mark.parametrize("redeliveries", [0, 1, 2], ids=["first time", "again", "third time"])
 async def test_malformed_item_is_set_aside_and_its_neighbours_are_sent(
     handler: Handler,
     provider: FakeProvider,
     pool: Pool,
     ada: UserRegistered,
-    is_redelivered: bool,
+    redeliveries: int,
 ) -> None:
     body = joined(BAD_ITEM, requests_of(ada.id))
-    await handler(delivered(body, is_redelivered=is_redelivered))
+    await handler(delivered(body, redeliveries=redeliveries))
     assert len(provider.mails) == 1
     assert [(one.reason, one.items) for one in await waiting(pool)] == [("malformed", 1)]
 
@@ -125,7 +126,7 @@ async def test_redelivered_batch_sends_nothing_twice(
         delivered(codec.encode([told(other)]), type_name=user_events.USER_REGISTERED)
     )
     await handler(delivered(requests_of(ada.id)))
-    await handler(delivered(requests_of(ada.id, other.id), is_redelivered=True))
+    await handler(delivered(requests_of(ada.id, other.id), redeliveries=2))
     assert sorted(mail.recipient for mail in provider.mails) == sorted([ada.email, other.email])
 
 
@@ -223,8 +224,22 @@ async def test_request_in_hand_waits_for_a_database_that_is_away(
     assert len(provider.mails) == 1
 
 
-def test_messages_outlast_hours_without_a_database_before_the_broker_gives_them_up() -> None:
-    assert HELD_S * topology.DELIVERY_LIMIT > 3 * 3600
+async def test_request_goes_to_the_end_of_its_queue_when_the_database_stays_away(
+    courier: Courier,
+    provider: FakeProvider,
+    database_url: str,
+    ada: UserRegistered,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(provider_gate, "HELD_S", 0.3)
+    async with a_line_to(database_url) as (url, line), open_pool(url, name="test") as pool:
+        handle = request_handler(
+            replace(courier, pool=pool), gate_wait_s=1.0, is_draining=lambda: False
+        )
+        line.cut()
+        with pytest.raises(Later):
+            await handle(delivered(requests_of(ada.id)))
+    assert provider.mails == []
 
 
 async def test_message_taken_item_by_item_waits_for_the_provider_only_once(
@@ -235,5 +250,5 @@ async def test_message_taken_item_by_item_waits_for_the_provider_only_once(
     handle = request_handler(courier, gate_wait_s=0.5, is_draining=lambda: False)
     body = requests_of(*(a_person().id for _ in range(8)))
     async with asyncio.timeout(2.5):
-        await handle(delivered(body, is_redelivered=True))
+        await handle(delivered(body, redeliveries=2))
     assert await pool.fetchval("SELECT sum(items) FROM outbox") == 8

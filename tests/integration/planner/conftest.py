@@ -7,12 +7,12 @@ import pytest
 from libs.clock import FrozenClock
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
+from services.planner.wiring import MIGRATIONS
 from tests.integration.planner.world import World
 from tests.support.databases import fresh_database
 from tests.support.publishers import FakePublisher
 from tests.support.recipients import utc
 
-MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
 START = utc("2026-06-13 12:00")
 TABLES = (
     "plan", "slices", "days", "celebrations", "recipients", "set_aside", "kinds", "outbox",
@@ -23,12 +23,16 @@ PROTECTED = "outbox, pauses, cancellations"
 
 
 @pytest.fixture(scope="session")
-async def planner_pool(pg_url: str) -> AsyncIterator[Pool]:
-    """Yield a pool on the planner's database, made once: it has some 400 partitions."""
-    async with (
-        fresh_database(pg_url, *MIGRATIONS) as url,
-        open_pool(url, name="planner tests") as pool,
-    ):
+async def planner_url(pg_url: str) -> AsyncIterator[str]:
+    """Yield the URL of the planner's database, made once: it has some 400 partitions."""
+    async with fresh_database(pg_url, *MIGRATIONS) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+async def planner_pool(planner_url: str) -> AsyncIterator[Pool]:
+    """Yield a pool on it."""
+    async with open_pool(planner_url, name="planner tests") as pool:
         await pool.execute(f"GRANT DELETE ON {PROTECTED} TO CURRENT_USER")
         yield pool
 

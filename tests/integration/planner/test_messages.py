@@ -1,9 +1,11 @@
 """What the planner does with messages: good ones, bad ones, and good ones beside bad ones."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -12,17 +14,19 @@ from contracts.dispatch import DELIVERY_ACCEPTED, DeliveryAccepted
 from contracts.envelope import event
 from contracts.kinds import KINDS
 from contracts.user_events import UserDeleted, UserErased, UserRegistered
-from libs.broker import Delivery, PublishError
+from libs.broker import Delivery, Later, PublishError
 from libs.broker.connection import open_broker
 from libs.broker.consumers import Consumers, Subscription
 from libs.ids import new_id
+from libs.postgres.pool import open_pool
 from services.planner.app.redriving import list_aside, redrive
-from services.planner.entrypoints.batches import dead_letter_handler
+from services.planner.entrypoints.batches import batch_handler, dead_letter_handler
 from services.planner.entrypoints.consumers import (
     outcome_handler,
     people_handler,
 )
 from tests.integration.planner.world import World
+from tests.support.lines import a_line_to
 from tests.support.recipients import LONG_AGO, day, utc
 from tests.support.vhosts import fresh_vhost
 
@@ -151,10 +155,65 @@ async def test_a_message_nobody_understands_is_set_aside(
     assert await aside(world) == [(USERS, reason)]
 
 
-async def test_a_message_that_came_back_is_taken_item_by_item(world: World) -> None:
-    ada, bob = a_user(), a_user()
-    await take(world, REGISTERED, a_message(REGISTERED, ada, bob), is_redelivered=True)
-    assert set(await people_known(world)) == {ada.id, bob.id}
+@pytest.mark.parametrize(
+    ("redeliveries", "dealt"),
+    [(0, [2]), (1, [2]), (2, [1, 1])],
+    ids=["first time", "again", "third time"],
+)
+async def test_a_message_that_keeps_coming_back_is_taken_item_by_item(
+    world: World, redeliveries: int, dealt: list[int]
+) -> None:
+    sizes: list[int] = []
+
+    async def deal(events: Sequence[Any]) -> None:
+        sizes.append(len(events))
+
+    body = a_message(REGISTERED, a_user(), a_user())
+    message = delivered(
+        REGISTERED, body, is_redelivered=redeliveries > 0, redeliveries=redeliveries
+    )
+    await batch_handler(world.pool, deal)(message)
+    assert sizes == dealt
+
+
+async def test_a_message_in_hand_waits_for_a_database_that_comes_back(
+    world: World, planner_url: str
+) -> None:
+    async with a_line_to(planner_url) as (url, line), open_pool(url, name="test") as pool:
+        handle = people_handler(pool, world.clock, KINDS)
+        line.cut()
+        ada = a_user()
+        handling = asyncio.ensure_future(handle(delivered(REGISTERED, a_message(REGISTERED, ada))))
+        done, _ = await asyncio.wait([handling], timeout=0.3)
+        assert not done
+        await line.mend()
+        await handling
+    assert set(await people_known(world)) == {ada.id}
+
+
+async def test_a_message_goes_to_the_end_of_its_queue_when_the_database_stays_away(
+    planner_url: str,
+) -> None:
+    async with a_line_to(planner_url) as (url, line), open_pool(url, name="test") as pool:
+
+        async def deal(_: Sequence[Any]) -> None:
+            await pool.fetchval("SELECT 1")
+
+        line.cut()
+        with pytest.raises(Later):
+            await batch_handler(pool, deal, held_s=0.2)(
+                delivered(REGISTERED, a_message(REGISTERED, a_user()))
+            )
+
+
+async def test_a_failure_of_the_message_itself_counts_against_it(world: World) -> None:
+    async def deal(_: Sequence[Any]) -> None:
+        raise asyncpg.QueryCanceledError
+
+    with pytest.raises(asyncpg.QueryCanceledError):
+        await batch_handler(world.pool, deal, held_s=0.1)(
+            delivered(REGISTERED, a_message(REGISTERED, a_user()))
+        )
 
 
 async def test_an_outcome_is_recorded_from_its_message(world: World) -> None:
