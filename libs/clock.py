@@ -52,6 +52,14 @@ def monotonic_s() -> float:
     return time.monotonic()
 
 
+def unix_s() -> float:
+    """Return real Unix time by this machine's clock: for what others stamped, such as tokens.
+
+    Nothing is due by it.
+    """
+    return time.time()
+
+
 class VirtualTime(msgspec.Struct, frozen=True):
     """Another calendar: it showed ``start`` at the real instant ``since_s`` (Unix seconds) and runs
     ``rate`` times as fast; before ``since_s`` it shows earlier times."""

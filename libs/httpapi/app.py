@@ -4,16 +4,18 @@ from collections.abc import Sequence
 from typing import Annotated, Any, TypeAlias, TypeVar
 
 from litestar import Litestar
-from litestar.datastructures import State
 from litestar.di import Dependency, Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.params import SkipValidationMarker
 from litestar.types import ControllerRouterHandler
 
-from libs.httpapi.auth import ApiKeys
+from libs.httpapi.admission import Admission
+from libs.httpapi.answers import Remembering
+from libs.httpapi.auth import ApiKeys, Callers
 from libs.httpapi.bodies import MAX_BODY_BYTES, JsonRequest
 from libs.httpapi.compression import Compressed
 from libs.httpapi.docs import NoPages, ScopesInDocs, docs_routes
+from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.middleware import MAX_UNDER_WAY, Limited, Observed
 from libs.httpapi.operations import operations_routes
 from libs.httpapi.problems import exception_handlers
@@ -32,12 +34,14 @@ def create_app(
     version: str,
     auth: ApiKeys,
     health: Health,
+    edge: Edge = NO_EDGE,
     max_under_way: int = MAX_UNDER_WAY,
     **provided: Any,
 ) -> Litestar:
     """Return the application: the given routes, health, metrics and documentation.
 
-    Every route carries the guard ``require(scope)`` or ``PUBLIC``. Every refusal and error is a
+    ``edge`` is what all processes of the service share about their callers. Every route carries
+    the guard ``require(scope)`` or ``PUBLIC``. Every refusal and error is a
     problem. Bodies are at most 64 KiB unless the route says ``request_max_body_size``. Whatever
     is in ``provided`` reaches handlers by its name, as ``pool: Provided[Pool]``.
     """
@@ -50,11 +54,13 @@ def create_app(
         plugins=[ScopesInDocs()],
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY_BYTES,
-        state=State({"api_keys": auth}),
     )
     # Around Litestar's own handling, so that unmatched routes and errors are seen as well.
-    inner = Compressed(app.asgi_handler)
-    app.asgi_handler = Observed(Limited(inner, max_under_way=max_under_way))
+    inner = app.asgi_handler
+    if edge.answers is not None:
+        inner = Remembering(inner, edge.answers)
+    admitted = Admission(Compressed(inner), Callers(auth, edge.tokens), edge.limits)
+    app.asgi_handler = Observed(Limited(admitted, max_under_way=max_under_way))
     return app
 
 

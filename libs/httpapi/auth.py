@@ -1,11 +1,11 @@
-"""API keys: who calls, and what each may do."""
+"""API keys and tokens: who calls, and what each may do."""
 
 import hashlib
 import hmac
 import logging
 import secrets
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -14,7 +14,9 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from libs.clock import monotonic_s
+from libs.httpapi.parameters import refuse_unknown_parameters
 from libs.httpapi.problems import standard_problem
+from libs.httpapi.tokens import Tokens
 from libs.runtime.process import StartupError
 
 logger = logging.getLogger(__name__)
@@ -35,6 +37,7 @@ RELOAD_AFTER_S: Final = 2.0
 
 _SECRET_BYTES: Final = 32
 _NO_HASH: Final = "0" * 64
+_DOTS_OF_TOKEN: Final = 2
 
 
 class ApiKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -55,7 +58,7 @@ class KeysFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who sent a request."""
+    """Who sent a request: the id of an API key, or ``jwt:`` and the subject of a token."""
 
     key_id: str
     scopes: frozenset[str]
@@ -122,6 +125,25 @@ def load_api_keys(
     return ApiKeys([key])
 
 
+class Callers:
+    """Everybody who may call: by API key, and by token where an issuer is trusted."""
+
+    def __init__(self, keys: ApiKeys, tokens: Tokens | None = None) -> None:
+        self._keys = keys
+        self._tokens = tokens
+
+    async def find(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Return who shows a valid key or token in these headers, None if nobody does."""
+        credential = _credential(headers)
+        if credential is None:
+            return None
+        # A key has one dot, a token two: no text is tried as both.
+        if self._tokens is None or credential.count(".") != _DOTS_OF_TOKEN:
+            return self._keys.find_caller(credential)
+        subject = await self._tokens.find_subject(credential)
+        return None if subject is None else Caller(subject.name, subject.scopes)
+
+
 class Requirement:
     """A guard that admits only callers with ``scope``; None admits everybody."""
 
@@ -130,15 +152,20 @@ class Requirement:
 
     # Litestar would run a guard that is not a coroutine in a thread: ten times the cost.
     async def __call__(
-        self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+        self, connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
     ) -> None:
         """Refuse with 401 or 403, or note the caller as ``request.auth``."""
         if self.scope is None:
             return
-        caller = _identify(connection)
+        caller: Caller | None = connection.scope["state"].get("caller")
+        if caller is None:
+            detail = "send Authorization: Bearer <key or token>"
+            raise standard_problem(401, detail, WWW_Authenticate="Bearer")
         if self.scope not in caller.scopes:
             raise standard_problem(403, f"this needs the scope {self.scope}")
         connection.scope["auth"] = caller
+        if connection.scope["query_string"]:
+            refuse_unknown_parameters(connection, handler)
 
 
 def require(scope: str) -> Requirement:
@@ -146,24 +173,23 @@ def require(scope: str) -> Requirement:
     return Requirement(scope)
 
 
+def is_write(handler: BaseRouteHandler | None) -> bool:
+    """Tell whether a route changes anything: its scope says so, a POST may merely ask."""
+    guards = handler.resolve_guards() if handler else ()
+    scopes = [guard.scope for guard in guards if isinstance(guard, Requirement) and guard.scope]
+    return any(not scope.endswith(":read") for scope in scopes)
+
+
 PUBLIC: Final = Requirement(None)
 """The guard of routes that need no key: every route says which it is."""
 
 
-def _identify(connection: ASGIConnection[Any, Any, Any, Any]) -> Caller:
-    keys: ApiKeys = connection.app.state.api_keys
-    token = _token(connection)
-    caller = keys.find_caller(token) if token else None
-    if caller is None:
-        raise standard_problem(401, "send Authorization: Bearer <key>", WWW_Authenticate="Bearer")
-    return caller
-
-
-def _token(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+def _credential(headers: Mapping[bytes, bytes]) -> str | None:
+    scheme, _, credential = headers.get(b"authorization", b"").decode("latin-1").partition(" ")
     if scheme.lower() == "bearer":
-        return token.strip()
-    return connection.headers.get("x-api-key")
+        return credential.strip()
+    key = headers.get(b"x-api-key")
+    return None if key is None else key.decode("latin-1")
 
 
 def _read_keys(path: Path) -> list[ApiKey]:

@@ -15,6 +15,7 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from libs.httpapi.auth import PUBLIC, Requirement
+from libs.httpapi.parameters import note_parameters
 from libs.httpapi.problems import CONTENT_TYPE, standard_problem
 
 _STATIC: Final = Path(__file__).parent / "static"
@@ -38,6 +39,13 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         "type": "http",
         "scheme": "bearer",
         "description": "An API key: `<id>.<secret>`. The scope a route needs stands beside it.",
+    },
+    "jwt": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the issuer this installation trusts (EdDSA, ES256 or RS256, at"
+        " most an hour long); its `scope` claim holds scopes separated by spaces.",
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
@@ -93,8 +101,9 @@ class ScopesInDocs(ReceiveRoutePlugin):
     """Refuses routes without a guard and documents the scope of the others."""
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Take the security of each operation from its guard."""
+        """Take the security of each operation from its guard; note the parameters it reads."""
         if isinstance(route, HTTPRoute):
+            note_parameters(route)
             for handler in route.route_handlers:
                 _document_scope(handler, route.path)
 

@@ -4,11 +4,13 @@ import hashlib
 import re
 from typing import Any, Final
 
+import msgspec
 from litestar import Request
 
 from libs.httpapi.problems import Problem
 
 HEADER: Final = "Idempotency-Key"
+WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -19,7 +21,16 @@ def idempotency_key(request: Request[Any, Any, Any]) -> str | None:
         Problem: 400, unless it is 1 to 255 visible ASCII characters.
     """
     key: str | None = request.headers.get(HEADER)
-    if key is not None and not _FORM.fullmatch(key):
+    return None if key is None else check_key(key)
+
+
+def check_key(key: str) -> str:
+    """Return ``key`` as it is.
+
+    Raises:
+        Problem: 400, unless it is 1 to 255 visible ASCII characters.
+    """
+    if not _FORM.fullmatch(key):
         detail = "use 1 to 255 visible ASCII characters"
         raise Problem(400, "bad_idempotency_key", "The idempotency key is malformed", detail)
     return key
@@ -38,5 +49,16 @@ def in_progress() -> Problem:
 
 
 def fingerprint(method: str, path: str, body: bytes) -> bytes:
-    """Return what tells one request from another under the same key."""
-    return hashlib.sha256(b"\0".join([method.encode(), path.encode(), body])).digest()
+    """Return what tells one request from another under the same key.
+
+    Two bodies of JSON are the same if they say the same: neither white space nor the order of
+    fields counts, for a client that repeats a request may well write it anew.
+    """
+    return hashlib.sha256(b"\0".join([method.encode(), path.encode(), _canonical(body)])).digest()
+
+
+def _canonical(body: bytes) -> bytes:
+    try:
+        return msgspec.json.encode(msgspec.json.decode(body), order="deterministic")
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return body

@@ -10,7 +10,8 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Span
 
 from libs.clock import monotonic_s
-from libs.httpapi.problems import CONTENT_TYPE, Problem, standard_problem
+from libs.httpapi.admission import UNLIMITED
+from libs.httpapi.problems import refuse, standard_problem
 from libs.ids import new_id
 from libs.telemetry.metrics import HTTP_SECONDS, HTTP_UNDER_WAY
 from libs.telemetry.tracing import is_tracing, span
@@ -20,7 +21,6 @@ MAX_UNDER_WAY: Final = 512
 BODY_PAUSE_S: Final = 10.0
 """Longest wait for the next piece of a body: whoever dribbles must not hold a place."""
 
-_UNLIMITED: Final = ("/health/", "/metrics")
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -37,8 +37,10 @@ class Observed:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        answer = _Answer(send, _request_id(headers))
-        scope.setdefault("state", {})["request_id"] = answer.request_id.decode()
+        request_id = _request_id(headers)
+        state: dict[str, Any] = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        answer = _Answer(send, request_id, state)
         started_s = monotonic_s()
         HTTP_UNDER_WAY.add(1)
         try:
@@ -68,10 +70,11 @@ class Observed:
 
 
 class _Answer:
-    """Sees the answer pass by."""
+    """Sees the answer pass by, and adds what every answer tells: ``state.told`` if it is there."""
 
-    def __init__(self, send: Send, request_id: bytes) -> None:
+    def __init__(self, send: Send, request_id: bytes, state: Mapping[str, Any]) -> None:
         self._send = send
+        self._state = state
         self.request_id = request_id
         self.status: int | None = None
 
@@ -83,7 +86,8 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             common = [(b"x-request-id", self.request_id), (b"x-content-type-options", b"nosniff")]
-            message["headers"] = [*message["headers"], *common]
+            told = self._state.get("told", ())
+            message["headers"] = [*message["headers"], *common, *told]
         await self._send(message)
 
 
@@ -97,12 +101,12 @@ class Limited:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 503 beyond the limit and 400 for NUL; operators' routes are never limited."""
-        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_UNLIMITED):
+        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(UNLIMITED):
             await self._app(scope, receive, send)
         elif self._under_way >= self._max_under_way:
-            await _refuse(scope, send, standard_problem(503, Retry_After="1"))
+            await refuse(scope, send, standard_problem(503, Retry_After="1"))
         elif b"%00" in scope["query_string"] or "\0" in scope["path"]:
-            await _refuse(scope, send, standard_problem(400, "NUL is not allowed in a URL"))
+            await refuse(scope, send, standard_problem(400, "NUL is not allowed in a URL"))
         else:
             await self._counted(scope, receive, send)
 
@@ -131,14 +135,6 @@ def _impatient(receive: Receive) -> Receive:
         return message
 
     return receive_in_time
-
-
-async def _refuse(scope: HTTPScope, send: Send, problem: Problem) -> None:
-    body = problem.body(scope["state"].get("request_id"))
-    headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), **problem.headers}
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def _request_id(headers: Mapping[bytes, bytes]) -> bytes:

@@ -9,7 +9,7 @@ import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from litestar.types import ExceptionHandlersMap
+from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -119,6 +119,15 @@ def answer(request: Request[Any, Any, Any], problem: Problem) -> Response[bytes]
         media_type=CONTENT_TYPE,
         headers=problem.headers,
     )
+
+
+async def refuse(scope: HTTPScope, send: Send, problem: Problem) -> None:
+    """Answer with ``problem`` before there is a route, with the request's id."""
+    body = problem.body(scope["state"].get("request_id"))
+    headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), **problem.headers}
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": problem.status, "headers": raw})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 def exception_handlers() -> ExceptionHandlersMap:

@@ -24,6 +24,12 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8082  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
+    rate_per_s: Annotated[float, Positive] = 2000.0  # requests of a caller, all processes together
+    rate_burst: Annotated[int, Positive] = 4000  # of them at once, after a silence
+    trusted_proxies: str = ""  # networks whose X-Forwarded-For counts, by commas
+    jwt_issuer: str = ""  # whose tokens are taken beside API keys
+    jwt_audience: str = ""  # what those tokens must be made for
+    jwt_jwks: str = ""  # the issuer's public keys: a file or an http[s] address
     provider: Literal["smtp", "vendor", "postmark", "file"] = "smtp"  # how mail goes out
     provider_url: str | None = None  # smtp[s]://…?connections=8&lookup=…, http[s]://…, or a path
     provider_token: str = ""  # Postmark's server token

@@ -17,6 +17,7 @@ from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
+from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
 from libs.outbox import Relay
 from libs.postgres import migrations
@@ -48,7 +49,12 @@ logger = logging.getLogger(__name__)
 
 NAME = "dispatcher"
 ROLES = ("api", "contacts", "deliver", "settle", "relay", "upkeep")
-MIGRATIONS = ("libs.outbox.migrations", "services.dispatcher.migrations")
+MIGRATIONS = (
+    "libs.outbox.migrations",
+    "libs.httpapi.rates.migrations",
+    "libs.httpapi.answers.migrations",
+    "services.dispatcher.migrations",
+)
 STATEMENT_TIMEOUT_S = 30.0
 
 PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
@@ -136,7 +142,7 @@ async def run(
         health = Health(current_stopping())
         parts = _loops(settings, roles, resources)
         _add_checks(health, settings, roles, resources, parts)
-        app = _app(roles, resources, auth=auth, health=health)
+        app = _app(settings, roles, resources, auth=auth, health=health)
         server = HttpServer(app, settings.http_host, settings.http_port)
         server.bind()
         consuming = Consumers(resources.broker, _subscriptions(settings, roles, resources))
@@ -273,7 +279,14 @@ def _add_checks(
         health.add(loop.name, loop.check)
 
 
-def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
+def _app(
+    settings: DispatcherSettings,
+    roles: frozenset[str],
+    resources: Resources,
+    *,
+    auth: ApiKeys,
+    health: Health,
+) -> Litestar:
     if "api" not in roles:
         return create_silent_api(auth=auth, health=health)
     return create_api(
@@ -283,6 +296,23 @@ def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: 
         greetings=resources.greetings,
         auth=auth,
         health=health,
+        edge=_edge(settings, resources.pool),
+    )
+
+
+def _edge(settings: DispatcherSettings, pool: Pool) -> Edge:
+    return open_edge(
+        pool,
+        EdgeSettings(
+            prefix=NAME.upper(),
+            rate_per_s=settings.rate_per_s,
+            rate_burst=settings.rate_burst,
+            trusted_proxies=settings.trusted_proxies,
+            jwt_issuer=settings.jwt_issuer,
+            jwt_audience=settings.jwt_audience,
+            jwt_jwks=settings.jwt_jwks,
+        ),
+        are_answers_kept=True,
     )
 
 

@@ -17,6 +17,12 @@ class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8081  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
+    rate_per_s: Annotated[float, Positive] = 2000.0  # requests of a caller, all processes together
+    rate_burst: Annotated[int, Positive] = 4000  # of them at once, after a silence
+    trusted_proxies: str = ""  # networks whose X-Forwarded-For counts, by commas
+    jwt_issuer: str = ""  # whose tokens are taken beside API keys
+    jwt_audience: str = ""  # what those tokens must be made for
+    jwt_jwks: str = ""  # the issuer's public keys: a file or an http[s] address
     horizon_days: Annotated[int, AtLeast3] = 4  # days planned ahead of today (UTC)
     slice_size: Annotated[int, Positive] = 5000  # celebrations planned in one transaction
     release_batch_size: Annotated[int, Positive] = 1000  # rows released in one transaction

@@ -14,6 +14,7 @@ from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
+from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
 from libs.outbox import Relay
 from libs.postgres import migrations
@@ -43,7 +44,12 @@ ERROR_PAUSE_MAX_S = 5.0
 """Releases go on this soon after the broker is back."""
 NAME = "planner"
 ROLES = ("api", "project", "plan", "release", "outcomes", "reconcile", "relay", "upkeep")
-MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
+MIGRATIONS = (
+    "libs.outbox.migrations",
+    "libs.httpapi.rates.migrations",
+    "libs.httpapi.answers.migrations",
+    "services.planner.migrations",
+)
 STATEMENT_TIMEOUT_S = 30.0
 """The relay closes a gap in the outbox only after longer than any statement may last."""
 PLANNING = {"plan_cache_mode": "force_custom_plan"}
@@ -79,7 +85,7 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
         loops = _loops(settings, roles, resources)
         health = _health(settings, roles, resources, loops)
         server = HttpServer(
-            _app(roles, resources, auth=auth, health=health),
+            _app(settings, roles, resources, auth=auth, health=health),
             settings.http_host,
             settings.http_port,
             drain_timeout_s=settings.drain_timeout_s,
@@ -208,7 +214,14 @@ def _health(
     return health
 
 
-def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: Health) -> Litestar:
+def _app(
+    settings: PlannerSettings,
+    roles: frozenset[str],
+    resources: Resources,
+    *,
+    auth: ApiKeys,
+    health: Health,
+) -> Litestar:
     if "api" not in roles:
         return create_silent_api(auth=auth, health=health)
     return create_api(
@@ -218,6 +231,23 @@ def _app(roles: frozenset[str], resources: Resources, *, auth: ApiKeys, health: 
         kinds=KINDS,
         auth=auth,
         health=health,
+        edge=_edge(settings, resources.pool),
+    )
+
+
+def _edge(settings: PlannerSettings, pool: Pool) -> Edge:
+    return open_edge(
+        pool,
+        EdgeSettings(
+            prefix=NAME.upper(),
+            rate_per_s=settings.rate_per_s,
+            rate_burst=settings.rate_burst,
+            trusted_proxies=settings.trusted_proxies,
+            jwt_issuer=settings.jwt_issuer,
+            jwt_audience=settings.jwt_audience,
+            jwt_jwks=settings.jwt_jwks,
+        ),
+        are_answers_kept=True,
     )
 
 

@@ -13,6 +13,7 @@ from libs.broker.connection import Broker, open_broker
 from libs.clock import Clock, open_clock
 from libs.eventstore.sealing import KEY_BYTES, KeyRing
 from libs.httpapi.auth import ApiKeys, load_api_keys
+from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
 from libs.outbox import Relay
 from libs.postgres import migrations
@@ -33,7 +34,11 @@ logger = logging.getLogger(__name__)
 
 NAME = "user"
 ROLES = ("api", "relay")
-MIGRATIONS = ("libs.outbox.migrations", "services.user.migrations")
+MIGRATIONS = (
+    "libs.outbox.migrations",
+    "libs.httpapi.rates.migrations",
+    "services.user.migrations",
+)
 # The relay closes a gap in the outbox only after longer than any statement may last.
 STATEMENT_TIMEOUT_S = 30.0
 
@@ -97,6 +102,7 @@ async def _supervise(
             import_batch_lines=settings.import_batch_lines,
             auth=auth,
             health=health,
+            edge=_edge(settings, store.pool),
         )
     http = HttpServer(
         app, settings.http_host, settings.http_port, drain_timeout_s=settings.drain_timeout_s
@@ -104,6 +110,22 @@ async def _supervise(
     http.bind()
     logger.info("process.started", extra={"roles": sorted(roles), "http_port": http.port})
     await supervise(loops, [http, *servers], drain_timeout_s=settings.drain_timeout_s)
+
+
+def _edge(settings: UserSettings, pool: Pool) -> Edge:
+    return open_edge(
+        pool,
+        EdgeSettings(
+            prefix=NAME.upper(),
+            rate_per_s=settings.rate_per_s,
+            rate_burst=settings.rate_burst,
+            trusted_proxies=settings.trusted_proxies,
+            jwt_issuer=settings.jwt_issuer,
+            jwt_audience=settings.jwt_audience,
+            jwt_jwks=settings.jwt_jwks,
+        ),
+        are_answers_kept=False,
+    )
 
 
 def _upkeep(settings: UserSettings, store: Store, clock: Clock) -> Loop:

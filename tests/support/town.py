@@ -17,6 +17,9 @@ import asyncpg
 
 from deploy.native import environment
 from deploy.native.processes import System, free_port
+from services.dispatcher import wiring as dispatcher
+from services.planner import wiring as planner
+from services.user import wiring as user
 from tests.support.databases import fresh_database
 from tests.support.vhosts import fresh_vhost
 
@@ -25,7 +28,6 @@ T = TypeVar("T")
 SECRET = "town-" + "0" * 32
 AUTHORIZATION = {"Authorization": f"Bearer town.{SECRET}"}
 SCOPES = environment.SCOPES
-OUTBOX = "libs.outbox.migrations"
 
 BIRTHDAY = "2027-03-10"
 BEFORE_NINE = "2027-03-10T08:00:00Z;rate=0"
@@ -221,12 +223,12 @@ async def a_town(
     async with contextlib.AsyncExitStack() as stack:
         databases = {
             service: await stack.enter_async_context(
-                fresh_database(pg_url, *packages, f"services.{service}.migrations")
+                fresh_database(pg_url, *packages)
             )
             for service, packages in (
-                ("user", (OUTBOX,)),
-                ("planner", (OUTBOX,)),
-                ("dispatcher", (OUTBOX,)),
+                ("user", user.MIGRATIONS),
+                ("planner", planner.MIGRATIONS),
+                ("dispatcher", dispatcher.MIGRATIONS),
             )
         }
         vhost = await stack.enter_async_context(fresh_vhost(amqp_url, amqp_api))

@@ -7,6 +7,7 @@ from libs.broker import Publisher
 from libs.clock import Clock
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
+from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.feed import feed_route
 from libs.outbox.feed import OutboxFeed
 from libs.postgres.types import Pool
@@ -33,6 +34,7 @@ def create_api(
     greetings: Greetings,
     auth: ApiKeys,
     health: Health,
+    edge: Edge = NO_EDGE,
 ) -> Litestar:
     """Return the application with all routes."""
     feed = OutboxFeed(pool.acquire, exchange=EVENTS)
@@ -42,6 +44,7 @@ def create_api(
         version=VERSION,
         auth=auth,
         health=health,
+        edge=edge,
         pool=pool,
         clock=clock,
         publisher=publisher,

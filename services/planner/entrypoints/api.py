@@ -9,6 +9,7 @@ from libs.broker import Publisher
 from libs.clock import Clock
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
+from libs.httpapi.edge import NO_EDGE, Edge
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from services.planner.entrypoints import (
@@ -39,6 +40,7 @@ def create_api(
     kinds: Mapping[str, Kind],
     auth: ApiKeys,
     health: Health,
+    edge: Edge = NO_EDGE,
 ) -> Litestar:
     """Return the application with all routes."""
     return create_app(
@@ -47,6 +49,7 @@ def create_api(
         version=VERSION,
         auth=auth,
         health=health,
+        edge=edge,
         pool=pool,
         clock=clock,
         publisher=publisher,

@@ -5,6 +5,7 @@ from litestar import Litestar, Router
 from libs.clock import Clock
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
+from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.feed import feed_route
 from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
@@ -28,6 +29,7 @@ def create_api(
     import_batch_lines: int,
     auth: ApiKeys,
     health: Health,
+    edge: Edge = NO_EDGE,
 ) -> Litestar:
     """Return the application with all routes of this service."""
     routes = Router(
@@ -47,6 +49,7 @@ def create_api(
         version=VERSION,
         auth=auth,
         health=health,
+        edge=edge,
         store=store,
         clock=clock,
         terms=terms,

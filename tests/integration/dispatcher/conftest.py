@@ -15,11 +15,9 @@ from libs.resilience import Guard
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.project_contacts import project_contacts
 from services.dispatcher.domain.greeting import Greetings
-from services.dispatcher.wiring import PLANNING
+from services.dispatcher.wiring import MIGRATIONS, PLANNING
 from tests.support.databases import fresh_database
 from tests.support.deliveries import NINE, FakeProvider, a_person, told
-
-MIGRATIONS = ("libs.outbox.migrations", "services.dispatcher.migrations")
 
 
 @pytest.fixture

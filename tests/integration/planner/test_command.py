@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Mapping
 import aiohttp
 
 from deploy.native.processes import free_port
+from services.planner.wiring import MIGRATIONS
 from tests.support.databases import fresh_database
 from tests.support.vhosts import fresh_vhost
-
-MIGRATIONS = ("libs.outbox.migrations", "services.planner.migrations")
 
 
 async def started(*arguments: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:

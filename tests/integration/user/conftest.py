@@ -20,10 +20,11 @@ from libs.runtime.health import Health
 from services.user.adapters.store import Store
 from services.user.entrypoints.api import create_api
 from services.user.entrypoints.person_routes import Terms
+from services.user.wiring import MIGRATIONS
 from tests.support.databases import execute, fresh_database
 from tests.support.people import KINDS, NOW
 
-PACKAGES = ("libs.outbox.migrations", "services.user.migrations")
+PACKAGES = MIGRATIONS
 
 
 @pytest.fixture

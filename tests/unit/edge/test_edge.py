@@ -101,7 +101,7 @@ async def test_without_a_valid_key_every_answer_is_the_same(
     answer = await call(app, "GET", "/people", headers=headers)
     assert_problem(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert answer.json()["detail"] == "send Authorization: Bearer <key>"
+    assert answer.json()["detail"] == "send Authorization: Bearer <key or token>"
 
 
 async def test_a_key_may_only_do_what_its_scopes_say(app: Any) -> None:

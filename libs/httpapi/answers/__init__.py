@@ -1,0 +1,5 @@
+"""Answers that are given again to whoever repeats a request under its ``Idempotency-Key``."""
+
+from libs.httpapi.answers.remembering import Answers, Remembering
+
+__all__ = ["Answers", "Remembering"]
