@@ -8,7 +8,6 @@ from libs.clock import FrozenClock
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from services.planner.wiring import MIGRATIONS
-from services.planner.wiring import MIGRATIONS
 from tests.integration.planner.world import World
 from tests.support.databases import fresh_database
 from tests.support.publishers import FakePublisher
