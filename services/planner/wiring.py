@@ -27,6 +27,7 @@ from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
 from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
+from services.planner.entrypoints.audit_loop import Auditing
 from services.planner.entrypoints.batches import DEAD, dead_letter_handler
 from services.planner.entrypoints.consumers import (
     blocks_handler,
@@ -121,6 +122,7 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
     if "upkeep" in roles:
         upkeep = Upkeep(pool, clock, KINDS, retention_days=settings.retention_days)
         loops.append(Loop("upkeep", upkeep.step))
+        loops.append(Loop("audit", Auditing(pool, clock, KINDS).step))
     if "plan" in roles:
         planning = Planning(
             pool,

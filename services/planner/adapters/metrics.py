@@ -61,6 +61,13 @@ FOLLOWED: Final = declare_counter(
     "planner_rows_followed_holds_total",
     "Plan rows brought back because a pause ended, or called off by a cancellation.",
 )
+IMBALANCE: Final = declare_gauge(
+    "planner_ledger_imbalance",
+    "What does not balance for more than 15 minutes: rows owed that the plan lacks, releases"
+    " without an answer, days past all late limits that cannot close.",
+    {"cause": ("missing", "unanswered", "unclosed")},
+)
+OPEN_PAUSES: Final = declare_gauge("planner_open_pauses", "Pauses that are not resumed.")
 OUTBOX_AGE_SECONDS: Final = declare_gauge(
     "planner_outbox_age_seconds", "Real age of the oldest outbox row that is not published."
 )
