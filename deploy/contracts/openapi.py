@@ -36,8 +36,8 @@ def openapi_documents() -> dict[str, dict[str, Any]]:
             pool=_UNUSED, clock=clock, publisher=_UNUSED, kinds=KINDS, auth=auth, health=health
         ),
         "dispatcher": create_dispatcher_api(
-            pool=_UNUSED, clock=clock, publisher=_UNUSED, greetings=_UNUSED, auth=auth,
-            health=health,
+            pool=_UNUSED, clock=clock, publisher=_UNUSED, greetings=_UNUSED, writer=_UNUSED,
+            auth=auth, health=health,
         ),
     }  # fmt: skip
     return {name: _in_order(openapi_document(app)) for name, app in apps.items()}

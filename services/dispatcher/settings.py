@@ -1,5 +1,6 @@
 """Every knob of the dispatcher."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
@@ -14,6 +15,10 @@ PROVIDER_URLS = {
     "postmark": ("http://", "https://"),
 }
 """How the address of each provider begins; a file's is any path."""
+
+LINK_PATTERN = r"https?://[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]{1,300}"
+DNS_PATTERN = r"[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63})*"
+SHORTEST_KEY = 32
 
 
 class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,6 +46,12 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     lookup_delay_s: Annotated[float, NotNegative] = 5.0  # until a look-up shows what was taken
     sender_address: str = "greetings@jubilee.example"  # From, and the domain of every Message-ID
     sender_name: str = "Jubilee"  # name beside it
+    dkim_domain: str | None = None  # signs mail sent by SMTP; the sender's domain or one above it
+    dkim_selector: str | None = None  # where its public key is published: <selector>._domainkey
+    dkim_key_file: str | None = None  # its private key in PEM: RSA of 2048 bits and up, or Ed25519
+    unsubscribe_url: str | None = None  # https://…/unsubscribe, as the world reaches this service
+    unsubscribe_keys: str = ""  # secrets of such links, by commas; the first makes new ones
+    texts_pause_s: Annotated[float, Positive] = 1.0  # wait between looks for newly published texts
     lease_s: Annotated[float, Positive] = 90.0  # how long a claim is one process's own, real time
     prefetch: Annotated[int, Positive] = 4  # batches in hand at a time
     gate_wait_s: Annotated[float, Positive] = 600.0  # wait for a provider out of reach, then return
@@ -64,6 +75,7 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
             raise ValueError("\n  * ".join(mistakes))
 
     def _mistakes(self) -> Iterator[str]:
+        yield from self._mistakes_of_mails()
         if self.lease_s <= self.provider_timeout_s + CALL_RESERVE_S:
             yield (
                 "DISPATCHER_LEASE_S must be more than DISPATCHER_PROVIDER_TIMEOUT_S"
@@ -78,3 +90,32 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
         is_production = self.jubilee_env == "production"
         if is_production and self.provider == "postmark" and not self.provider_token:
             yield "DISPATCHER_PROVIDER_TOKEN is not set: postmark takes no mail without it"
+
+    def _mistakes_of_mails(self) -> Iterator[str]:
+        dkim = (self.dkim_domain, self.dkim_selector, self.dkim_key_file)
+        if any(dkim) and not all(dkim):
+            yield "DISPATCHER_DKIM_DOMAIN, _SELECTOR and _KEY_FILE belong together: set all or none"
+        if not all(re.fullmatch(DNS_PATTERN, name) for name in dkim[:2] if name):
+            yield "DISPATCHER_DKIM_DOMAIN and _SELECTOR must be names as DNS has them"
+        if self.unsubscribe_url is None:
+            return
+        is_production = self.jubilee_env == "production"
+        beginnings = ("https://",) if is_production else ("https://", "http://")
+        if not (
+            self.unsubscribe_url.startswith(beginnings)
+            and re.fullmatch(LINK_PATTERN, self.unsubscribe_url)
+        ):
+            yield (
+                "DISPATCHER_UNSUBSCRIBE_URL must begin with https:// and be a plain address"
+                " without ? and #"
+            )
+        if any(len(key) < SHORTEST_KEY for key in unsubscribe_keys(self.unsubscribe_keys)):
+            yield (
+                "DISPATCHER_UNSUBSCRIBE_KEYS must hold at least one secret, each of at least"
+                f" {SHORTEST_KEY} characters: else anybody could end anybody's mail"
+            )
+
+
+def unsubscribe_keys(text: str) -> list[str]:
+    """Return the secrets in the value of ``DISPATCHER_UNSUBSCRIBE_KEYS``; never an empty list."""
+    return [key.strip() for key in text.split(",")]

@@ -29,7 +29,8 @@ from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
-from services.dispatcher.adapters.mime import Sender
+from services.dispatcher.adapters.dkim import DkimKeyError, DkimSigner, read_dkim_key
+from services.dispatcher.adapters.mime import MimeWriter, Sender
 from services.dispatcher.adapters.permits import Rate
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
@@ -39,11 +40,13 @@ from services.dispatcher.adapters.providers.smtp_url import SmtpUrlError, read_s
 from services.dispatcher.adapters.providers.vendor import VendorProvider
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.keep_partitions import keep_partitions
+from services.dispatcher.app.keep_texts import keep_texts
 from services.dispatcher.domain.address import UnusableAddressError, mailbox
 from services.dispatcher.domain.greeting import Greetings
+from services.dispatcher.domain.unsubscribing import UnsubscribeLinks
 from services.dispatcher.entrypoints import checks, consumers, loops
 from services.dispatcher.entrypoints.api import create_api, create_silent_api
-from services.dispatcher.settings import DispatcherSettings
+from services.dispatcher.settings import DispatcherSettings, unsubscribe_keys
 
 logger = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ more than running, and a plan made while a day's partition was still empty would
 again for every request of that day's herd."""
 
 NEEDS_PROVIDER = frozenset({"deliver", "settle"})
+WRITE_MAILS = frozenset({"deliver", "api"})
 
 ProviderFactory: TypeAlias = Callable[[DispatcherSettings], Provider]
 """Makes the provider; must run inside the event loop."""
@@ -76,6 +80,7 @@ class Resources:
     clock: Clock
     broker: Broker
     greetings: Greetings
+    writer: MimeWriter
     courier: Courier | None
 
 
@@ -154,7 +159,14 @@ async def run(
 async def _opened(
     settings: DispatcherSettings, roles: frozenset[str], provider_factory: ProviderFactory
 ) -> AsyncIterator[Resources]:
-    greetings = Greetings(KINDS, message_domain=_sender(settings).mailbox.rpartition("@")[2])
+    sender = _sender(settings)
+    greetings = Greetings(
+        KINDS, message_domain=sender.mailbox.rpartition("@")[2], links=_links(settings)
+    )
+    signer = _signer(settings, sender)
+    if signer is not None:
+        logger.info("dkim.signing", extra={"record_at": signer.name, "record": signer.record})
+    writer = MimeWriter(sender, signer)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(
             open_pool(
@@ -169,8 +181,9 @@ async def _opened(
         clock = await stack.enter_async_context(
             open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env)
         )
-        # Before anything is consumed: a claim needs its partition.
+        # Before anything is consumed: a claim needs its partition and its text.
         await keep_partitions(pool, now=clock.now())
+        await keep_texts(pool, greetings)
         courier = None
         if roles & NEEDS_PROVIDER:
             provider = provider_factory(settings)
@@ -178,7 +191,7 @@ async def _opened(
             courier = _courier(settings, pool, clock, provider, greetings)
         broker = await stack.enter_async_context(open_broker(settings.broker_url, name=NAME))
         await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
-        yield Resources(pool, clock, broker, greetings, courier)
+        yield Resources(pool, clock, broker, greetings, writer, courier)
 
 
 def _courier(
@@ -221,6 +234,13 @@ def _subscriptions(
         subscriptions.append(
             Subscription(topology.DISPATCHER_USERS.name, handler, settings.prefetch)
         )
+        subscriptions.append(
+            Subscription(
+                topology.DISPATCHER_PAUSES.name,
+                consumers.hold_handler(pool, clock),
+                settings.prefetch,
+            )
+        )
     if "deliver" in roles and resources.courier is not None:
         stopping = current_stopping()
         handler = consumers.request_handler(
@@ -235,7 +255,11 @@ def _subscriptions(
         keep = consumers.dead_letter_handler(pool, clock)
         subscriptions += [
             Subscription(topology.dead_queue(queue.name).name, keep, 1)
-            for queue in (topology.DISPATCHER_USERS, topology.DISPATCHER_REQUESTS)
+            for queue in (
+                topology.DISPATCHER_USERS,
+                topology.DISPATCHER_PAUSES,
+                topology.DISPATCHER_REQUESTS,
+            )
         ]
     return subscriptions
 
@@ -256,6 +280,8 @@ def _loops(settings: DispatcherSettings, roles: frozenset[str], resources: Resou
         )
         parts.append(loops.relay_loop(relay, pause_s=settings.relay_pause_s))
         parts.append(loops.relay_upkeep_loop(pool, relay, pause_s=settings.upkeep_pause_s))
+    if roles & WRITE_MAILS:
+        parts.append(loops.texts_loop(pool, resources.greetings, pause_s=settings.texts_pause_s))
     if "upkeep" in roles:
         parts.append(loops.upkeep_loop(pool, resources.clock, pause_s=settings.upkeep_pause_s))
     return parts
@@ -294,6 +320,7 @@ def _app(
         clock=resources.clock,
         publisher=resources.broker.publisher,
         greetings=resources.greetings,
+        writer=resources.writer,
         auth=auth,
         health=health,
         edge=_edge(settings, resources.pool),
@@ -333,6 +360,33 @@ def _sender(settings: DispatcherSettings) -> Sender:
         raise StartupError(f"DISPATCHER_SENDER_ADDRESS: {error}") from error
 
 
+def _links(settings: DispatcherSettings) -> UnsubscribeLinks | None:
+    if settings.unsubscribe_url is None:
+        return None
+    keys = [key.encode() for key in unsubscribe_keys(settings.unsubscribe_keys)]
+    return UnsubscribeLinks(settings.unsubscribe_url, keys)
+
+
+def _signer(settings: DispatcherSettings, sender: Sender) -> DkimSigner | None:
+    """Return the signer; its domain must be the sender's or one above it, else it proves nothing.
+
+    Raises:
+        StartupError: it is another domain, or the key cannot be used.
+    """
+    domain, selector, path = (
+        settings.dkim_domain, settings.dkim_selector, settings.dkim_key_file
+    )  # fmt: skip
+    if domain is None or selector is None or path is None:
+        return None
+    sending = sender.mailbox.rpartition("@")[2].lower()
+    if not f".{sending}".endswith(f".{domain.lower()}"):
+        raise StartupError(f"DISPATCHER_DKIM_DOMAIN must be {sending} or a domain above it")
+    try:
+        return DkimSigner(read_dkim_key(Path(path)), domain=domain, selector=selector)
+    except DkimKeyError as error:
+        raise StartupError(f"DISPATCHER_DKIM_KEY_FILE: {error}") from error
+
+
 def _smtp_provider(settings: DispatcherSettings, url: str, sender: Sender) -> SmtpProvider:
     try:
         return SmtpProvider(
@@ -340,6 +394,7 @@ def _smtp_provider(settings: DispatcherSettings, url: str, sender: Sender) -> Sm
             sender=sender,
             timeout_s=settings.provider_timeout_s,
             lookup_delay_s=settings.lookup_delay_s,
+            signer=_signer(settings, sender),
         )
     except SmtpUrlError as error:
         raise StartupError(f"DISPATCHER_PROVIDER_URL: {error}") from error

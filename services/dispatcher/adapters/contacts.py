@@ -7,6 +7,7 @@ from libs.postgres.types import Connection
 from services.dispatcher.adapters.refusals import refusing_bad_values
 from services.dispatcher.adapters.sql import SQL
 from services.dispatcher.domain.contact import Contact
+from services.dispatcher.domain.delivery import Recipient
 
 
 async def project_contacts(connection: Connection, contacts: Sequence[Contact]) -> None:
@@ -43,3 +44,11 @@ async def drop_former_contacts(connection: Connection, *, older_than_s: float, l
     """Forget contacts that were replaced so many real seconds ago; return how many were."""
     dropped: int = await connection.fetchval(SQL.drop_former_contacts, older_than_s, limit)
     return dropped
+
+
+async def find_recipient(connection: Connection, person_id: UUID) -> Recipient | None:
+    """Return to whom a mail to this person goes; None for nobody and for those who left."""
+    row = await connection.fetchrow(SQL.find_contact, person_id)
+    if row is None:
+        return None
+    return Recipient(row["email"], row["first_name"], row["last_name"], row["locale"])

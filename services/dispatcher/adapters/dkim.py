@@ -71,8 +71,13 @@ class DkimSigner:
         return unsigned + "\r\n ".join(lines)
 
     @property
+    def name(self) -> str:
+        """Where the public key is to be found in DNS."""
+        return f"{self.selector}._domainkey.{self.domain}"
+
+    @property
     def record(self) -> str:
-        """The TXT record to publish at ``<selector>._domainkey.<domain>``."""
+        """The TXT record to publish at ``name``."""
         public = self._key.public_key()
         if isinstance(self._key, RSAPrivateKey):
             packed = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

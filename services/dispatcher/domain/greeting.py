@@ -66,7 +66,7 @@ class Greetings:
         self.kinds = kinds
         self.texts = Texts(kinds)
         self._message_domain = message_domain
-        self._links = links
+        self.links = links
 
     def adopt(self, texts: Texts) -> None:
         """Write from ``texts`` from now on; whoever holds the former ones may finish with them."""
@@ -100,7 +100,7 @@ class Greetings:
 
     def _unsubscribe_url(self, claim: Claim) -> str | None:
         request = claim.request
-        return self._links.url(request.person_id, request.kind) if self._links else None
+        return self.links.url(request.person_id, request.kind) if self.links else None
 
 
 def english_ordinal(number: int | None) -> str | None:

@@ -13,17 +13,26 @@ from libs.outbox.feed import OutboxFeed
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
+from services.dispatcher.adapters.mime import MimeWriter
 from services.dispatcher.domain.greeting import Greetings
 from services.dispatcher.entrypoints import (
     delivery_routes,
     set_aside_routes,
     suppression_routes,
+    template_routes,
+    unsubscribe_routes,
 )
 
 TITLE = "Jubilee dispatcher"
 VERSION = "0.1.0"
 
-ROUTES = (delivery_routes.ROUTES, set_aside_routes.ROUTES, suppression_routes.ROUTES)
+ROUTES = (
+    delivery_routes.ROUTES,
+    set_aside_routes.ROUTES,
+    suppression_routes.ROUTES,
+    template_routes.ROUTES,
+    unsubscribe_routes.ROUTES,
+)
 
 
 def create_api(
@@ -32,6 +41,7 @@ def create_api(
     clock: Clock,
     publisher: Publisher,
     greetings: Greetings,
+    writer: MimeWriter,
     auth: ApiKeys,
     health: Health,
     edge: Edge = NO_EDGE,
@@ -49,6 +59,7 @@ def create_api(
         clock=clock,
         publisher=publisher,
         greetings=greetings,
+        writer=writer,
     )
 
 

@@ -6,9 +6,12 @@ from libs.postgres.types import Pool
 from libs.runtime.loops import Loop
 from services.dispatcher.adapters.metrics import OUTBOX_AGE_SECONDS
 from services.dispatcher.app.courier import Courier
+from services.dispatcher.app.forget_former import forget_former_contacts
 from services.dispatcher.app.keep_partitions import keep_partitions
+from services.dispatcher.app.keep_texts import keep_texts
 from services.dispatcher.app.set_aside import count_waiting
 from services.dispatcher.app.settle_unknown import record_lapsed_claims, settle_unknown
+from services.dispatcher.domain.greeting import Greetings
 
 
 def settle_loop(courier: Courier, *, pause_s: float) -> Loop:
@@ -43,11 +46,21 @@ def relay_upkeep_loop(pool: Pool, relay: Relay, *, pause_s: float) -> Loop:
     return Loop("relay-upkeep", step, pause_s=pause_s)
 
 
+def texts_loop(pool: Pool, greetings: Greetings, *, pause_s: float) -> Loop:
+    """Return the loop that keeps this process writing from the texts that hold."""
+
+    async def step() -> float:
+        return 0 if await keep_texts(pool, greetings) else pause_s
+
+    return Loop("texts", step, pause_s=pause_s)
+
+
 def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
-    """Return the loop that keeps partitions ahead and counts what is set aside."""
+    """Return the loop that keeps partitions ahead, counts what is set aside, and forgets."""
 
     async def step() -> None:
         await keep_partitions(pool, now=clock.now())
         await count_waiting(pool)
+        await forget_former_contacts(pool)
 
     return Loop("upkeep", step, pause_s=pause_s)
