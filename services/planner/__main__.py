@@ -10,12 +10,14 @@ from libs.settings import help_text, read_settings
 from libs.telemetry.logs import configure_logs
 from libs.telemetry.tracing import configure_tracing, shutdown_tracing
 from services.planner import wiring
+from services.planner.entrypoints.tzdata_command import COMMAND, Wanted, parse
 from services.planner.settings import PlannerSettings
 
 PREFIX = "PLANNER"
 
 USAGE = f"""usage: python -m services.planner [role ...]
        python -m services.planner migrate
+       python -m services.planner tzdata [--help]
 
 Knows what is owed to whom and when, and asks for it when due.
 
@@ -37,6 +39,10 @@ settings, read from the environment
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     """Do what the command line says and leave with its exit status."""
+    if list(arguments[:1]) == [COMMAND]:
+        wanted = parse(arguments[1:])
+        configure_logs(wiring.NAME)
+        run_process(lambda: _change_zone_data(wanted, environ))
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(USAGE)
         sys.exit(0)
@@ -47,6 +53,12 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         sys.exit(MISTAKEN)
     configure_logs(wiring.NAME)
     run_process(lambda: _work(arguments, environ))
+
+
+async def _change_zone_data(wanted: Wanted, environ: Mapping[str, str]) -> None:
+    settings = read_settings(PlannerSettings, PREFIX, environ)
+    for line in await wiring.change_zone_data(settings, wanted):
+        sys.stdout.write(f"{line}\n")
 
 
 async def _work(arguments: Sequence[str], environ: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Builds the planner's process: the only place that opens its pool and its broker."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from libs.clock import Clock, open_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
+from libs.localtime import TZDATA_VERSION
 from libs.outbox import Relay
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
@@ -25,6 +26,14 @@ from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
+from services.planner.adapters.zone_data import OtherZoneDataError
+from services.planner.app.adopting import (
+    UnknownZonesError,
+    adopt_release,
+    begin_with_zone_data,
+    compare_releases,
+    preview_adoption,
+)
 from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
 from services.planner.entrypoints.audit_loop import Auditing
@@ -37,6 +46,12 @@ from services.planner.entrypoints.consumers import (
 from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
 from services.planner.entrypoints.relay_loops import outbox_loop, relay_loop
+from services.planner.entrypoints.tzdata_command import Wanted, adoption_lines, comparison_lines
+from services.planner.entrypoints.zone_data import (
+    OTHER_ZONE_DATA,
+    ZoneDataWatch,
+    zone_data_check,
+)
 from services.planner.settings import PlannerSettings
 
 logger = logging.getLogger(__name__)
@@ -51,6 +66,8 @@ MIGRATIONS = (
     "libs.httpapi.answers.migrations",
     "services.planner.migrations",
 )
+COMMAND_TIMEOUT_S = 600.0
+"""A command may read a whole table."""
 STATEMENT_TIMEOUT_S = 30.0
 """The relay closes a gap in the outbox only after longer than any statement may last."""
 PLANNING = {"plan_cache_mode": "force_custom_plan"}
@@ -73,11 +90,39 @@ async def migrate(settings: PlannerSettings) -> None:
     logger.info("migrations.applied", extra={"count": len(applied)})
 
 
+async def change_zone_data(settings: PlannerSettings, wanted: Wanted) -> Iterator[str]:
+    """Adopt the zone data of this process, or say what that moves; return the report's lines.
+
+    Raises:
+        StartupError: the database lacks migrations, or people live in zones that are unknown here.
+    """
+    async with (
+        open_pool(
+            settings.database_url, name=NAME, size=1, statement_timeout_s=COMMAND_TIMEOUT_S
+        ) as pool,
+        open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
+    ):
+        await _refuse_old_tables(pool)
+        now = clock.now()
+        if wanted.former is not None:
+            comparison = await compare_releases(
+                pool, wanted.former, KINDS, first=wanted.first, last=wanted.last, now=now
+            )
+            return comparison_lines(comparison, wanted.former)
+        try:
+            if wanted.action == "preview":
+                return adoption_lines(await preview_adoption(pool, KINDS), is_done=False)
+            return adoption_lines(await adopt_release(pool, KINDS, now=now), is_done=True)
+        except UnknownZonesError as error:
+            raise StartupError(str(error)) from error
+
+
 async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
     """Run ``roles`` in this process until it is told to stop.
 
     Raises:
-        StartupError: the database lacks migrations, or a setting cannot be used.
+        StartupError: the database lacks migrations, a setting cannot be used, or the plan is, or
+            has come to be, made by another release of the zone data.
     """
     auth = load_api_keys(
         settings.api_keys_file, env=settings.jubilee_env, variable="PLANNER_API_KEYS_FILE"
@@ -95,6 +140,8 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
         consumers = Consumers(resources.broker, _subscriptions(settings, roles, resources))
         logger.info("process.started", extra={"roles": sorted(roles), "http_port": server.port})
         await supervise(loops, [server, consumers], drain_timeout_s=settings.drain_timeout_s)
+        if current_stopping().reason == OTHER_ZONE_DATA:
+            await _refuse_other_zone_data(resources.pool, resources.clock)
 
 
 @asynccontextmanager
@@ -110,6 +157,7 @@ async def _opened(settings: PlannerSettings) -> AsyncIterator[Resources]:
         open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
     ):
         await _refuse_old_tables(pool)
+        await _refuse_other_zone_data(pool, clock)
         async with open_broker(settings.broker_url, name=NAME, unheard=topology.UNHEARD) as broker:
             await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
             yield Resources(pool, clock, broker)
@@ -118,7 +166,8 @@ async def _opened(settings: PlannerSettings) -> AsyncIterator[Resources]:
 def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resources) -> list[Loop]:
     pool, clock, publisher = resources.pool, resources.clock, resources.broker.publisher
     ask_after = timedelta(seconds=settings.reconcile_after_s)
-    loops: list[Loop] = []
+    watch = ZoneDataWatch(pool, current_stopping())
+    loops: list[Loop] = [Loop("zone_data_watch", watch.step)]
     if "upkeep" in roles:
         upkeep = Upkeep(pool, clock, KINDS, retention_days=settings.retention_days)
         loops.append(Loop("upkeep", upkeep.step))
@@ -207,6 +256,7 @@ def _health(
     health = Health(current_stopping())
     health.add("database", database_check(pool))
     health.add("broker", broker_check(resources.broker))
+    health.add("zone_data", zone_data_check(pool))
     health.add("partitions", checks.partitions_check(pool, clock))
     health.add("horizon", checks.horizon_check(pool, clock, KINDS.values()))
     if "relay" in roles:
@@ -251,6 +301,12 @@ def _edge(settings: PlannerSettings, pool: Pool) -> Edge:
         ),
         are_answers_kept=True,
     )
+
+
+async def _refuse_other_zone_data(pool: Pool, clock: Clock) -> None:
+    adopted = await begin_with_zone_data(pool, now=clock.now())
+    if adopted is not None and adopted.release != TZDATA_VERSION:
+        raise StartupError(str(OtherZoneDataError(adopted.release)))
 
 
 async def _refuse_old_tables(pool: Pool) -> None:

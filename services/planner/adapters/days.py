@@ -9,6 +9,8 @@ import msgspec
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 
+_STRANGERS_MAX = 100
+
 
 class Slice(msgspec.Struct, frozen=True):
     """The people of ``bucket`` after ``after`` up to ``upto``; None is no bound."""
@@ -18,6 +20,14 @@ class Slice(msgspec.Struct, frozen=True):
     slice: int
     after: UUID | None
     upto: UUID | None
+
+
+class Stranger(msgspec.Struct, frozen=True):
+    """Somebody whose celebration is in a zone that nobody knows here."""
+
+    person_id: UUID
+    kind: str
+    zone: str
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -83,6 +93,16 @@ async def take_slice(connection: Connection, *, urgent_from: date) -> Slice | No
     """Take a slice nobody has planned yet; days before ``urgent_from`` come last."""
     row = await connection.fetchrow(SQL.take_slice, urgent_from)
     return None if row is None else Slice(**row)
+
+
+async def list_strangers(
+    connection: Connection, taken: Slice, zones: Sequence[str]
+) -> list[Stranger]:
+    """Return whose celebrations of the slice are in none of ``zones``, up to a hundred."""
+    rows = await connection.fetch(
+        SQL.list_strangers, taken.bucket, taken.after, taken.upto, zones, _STRANGERS_MAX
+    )
+    return [Stranger(**row) for row in rows]
 
 
 async def finish_slice(connection: Connection, taken: Slice, *, now: datetime) -> None:

@@ -18,6 +18,11 @@ BLOCKS_PROJECTED: Final = declare_counter(
 PLANNED: Final = declare_counter(
     "planner_rows_planned_total", "Plan rows made or renewed by the slices of opened days."
 )
+SKIPPED: Final = declare_counter(
+    "planner_people_skipped_total",
+    "People left out because a rule cannot judge them, by the reason.",
+    {"reason": ("unknown_zone", "rule_failed")},
+)
 TAKEN: Final = declare_counter(
     "planner_rows_taken_total",
     "Due plan rows, by what was decided about them.",

@@ -20,6 +20,7 @@ from services.planner.adapters import outcomes
 from services.planner.adapters.days import lock_days_shared, reopen_days
 from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
+from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.domain.planned import calendar_pause, decide_anew, return_pause_s
 
 _SETTLED: dict[str, outcomes.Settled] = {
@@ -93,6 +94,7 @@ async def _plan_anew(
     The people are read after their rows are held: a projection that came first has been waited
     for, one that comes later finds the row waiting and moves it.
     """
+    await hold_zone_data(connection)
     rows = await outcomes.lock_returned(connection, returned)
     people = await list_recipients(connection, sorted({row.person_id for row in rows}))
     changes = []

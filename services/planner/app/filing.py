@@ -15,6 +15,7 @@ from services.planner.adapters.kinds import (
     take_unfiled_kind,
 )
 from services.planner.adapters.recipients import lock_next_recipients
+from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.app.planning import plan_celebrations
 from services.planner.domain.celebration import celebrations_of
 
@@ -36,6 +37,7 @@ async def file_next_people(
     is projected meanwhile is filed by that.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await hold_zone_data(connection)
         await lock_days_shared(connection)
         filing = await take_unfiled_kind(connection, sorted(kinds))
         if filing is None:

@@ -9,7 +9,9 @@ from libs.localtime import zone_names
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters import days
 from services.planner.adapters.holds import lock_holds_shared
+from services.planner.adapters.metrics import SKIPPED
 from services.planner.adapters.plan import plan_owed
+from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.domain.celebration import Celebration
 from services.planner.domain.falling import fallings, zone_instants
 from services.planner.domain.horizon import urgent_from
@@ -21,8 +23,14 @@ async def plan_next_slice(pool: Pool, kinds: Iterable[Kind], *, now: datetime) -
     """Plan one slice of an open day; return how many rows it gave, None if no slice is left.
 
     Row and slice are committed together: a planner that dies leaves the slice to the next one.
+    Whose zone this release does not know is skipped and logged: nobody could tell when they are
+    due.
+
+    Raises:
+        OtherZoneDataError: the plan is made by another release of the zone data.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await hold_zone_data(connection)
         await lock_holds_shared(connection)
         taken = await days.take_slice(connection, urgent_from=urgent_from(now))
         if taken is None:
@@ -39,7 +47,12 @@ async def plan_next_slice(pool: Pool, kinds: Iterable[Kind], *, now: datetime) -
             after=taken.after,
             upto=taken.upto,
         )
+        strangers = await days.list_strangers(connection, taken, zone_names())
         await days.finish_slice(connection, taken, now=now)
+    for stranger in strangers:
+        facts = {"person_id": str(stranger.person_id), "kind": stranger.kind}
+        logger.warning("person.skipped", extra=facts | {"reason": "unknown_zone"})
+    SKIPPED.add(len(strangers), reason="unknown_zone")
     return rows
 
 
@@ -68,6 +81,10 @@ async def plan_celebrations(
         await plan_owed(
             connection,
             falls,
-            zone_instants(falls, sorted({one.zone for one in candidates})),
+            zone_instants(falls, sorted(_zones_of(candidates))),
             among=sorted({one.person_id for one in candidates}),
         )
+
+
+def _zones_of(filed: Iterable[Celebration]) -> set[str]:
+    return {zone for one in filed for zone in (one.zone, *one.zones_left)}

@@ -16,6 +16,7 @@ from services.planner.adapters.recipients import (
     lock_recipients,
     update_recipients,
 )
+from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.app.planning import plan_celebrations
 from services.planner.domain.celebration import Celebration, celebrations_of
 from services.planner.domain.planned import reschedule
@@ -40,9 +41,11 @@ async def project_people(
 
     Raises:
         UnstorableError: a value is out of bounds; nothing was taken in.
+        OtherZoneDataError: the plan is made by another release; nothing was taken in.
     """
     news = 0
     async with pool.acquire() as connection, connection.transaction():
+        await hold_zone_data(connection)
         await lock_days_shared(connection)
         open_days = await list_open_days(connection)
         for wave in waves(people):

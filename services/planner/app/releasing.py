@@ -16,6 +16,7 @@ from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
 from services.planner.adapters.releases import NextRelease, Taken, Window
 from services.planner.adapters.requests import publish_requests
+from services.planner.adapters.zone_data import hold_zone_data, is_being_replanned
 from services.planner.domain.horizon import last_due_day
 from services.planner.domain.planned import reschedule
 
@@ -69,12 +70,16 @@ async def release_due(
     """Release up to ``limit`` rows of ``local_day`` due at ``now``; return what was decided.
 
     Published inside the transaction that holds the rows, so the plan is its own outbox: without
-    the commit the same release goes out again, and the dispatcher recognises the copy.
+    the commit the same release goes out again, and the dispatcher recognises the copy. Nothing is
+    released while a new release of the zone data still moves rows.
 
     Raises:
         ExceptionGroup: of ``PublishError``; nothing was released.
+        OtherZoneDataError: the plan is made by another release of the zone data.
     """
     async with pool.acquire() as connection, connection.transaction():
+        if is_being_replanned(await hold_zone_data(connection)):
+            return []
         await lock_holds_shared(connection)
         await read_by_index(connection)
         taken = await releases.take_due(

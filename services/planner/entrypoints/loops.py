@@ -13,6 +13,7 @@ from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.planner.adapters import metrics
 from services.planner.adapters.releases import NextRelease, Taken
+from services.planner.app.adopting import replan_next
 from services.planner.app.filing import file_next_people, note_new_kinds
 from services.planner.app.opening import cut_next_day, measure_horizon, open_days_ahead
 from services.planner.app.planning import note_planned_days, plan_next_slice
@@ -36,7 +37,10 @@ _KEEP_EVERY = timedelta(hours=6)
 
 
 class Planning(msgspec.Struct, frozen=True):
-    """Opens days ahead of the calendar and plans them, one slice a step; files new kinds."""
+    """Opens days ahead of the calendar and plans them, one slice a step; files new kinds.
+
+    Before all that it finishes what adopting a release of the zone data has left.
+    """
 
     pool: Pool
     clock: Clock
@@ -48,6 +52,8 @@ class Planning(msgspec.Struct, frozen=True):
         """Do the most urgent piece of planning there is."""
         now, kinds = self.clock.now(), self.kinds.values()
         await open_days_ahead(self.pool, now=now, horizon_days=self.horizon_days)
+        if await replan_next(self.pool, self.kinds, now=now):
+            return _AT_ONCE_S
         if await cut_next_day(self.pool, kinds, now=now, slice_size=self.slice_size):
             return _AT_ONCE_S
         with span("slice.plan", is_root=True):

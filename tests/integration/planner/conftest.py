@@ -17,6 +17,7 @@ START = utc("2026-06-13 12:00")
 TABLES = (
     "plan", "slices", "days", "celebrations", "recipients", "set_aside", "kinds", "outbox",
     "pauses", "cancellations", "hold_work", "blocks",
+    "zone_data",
 )  # fmt: skip
 PROTECTED = "outbox, pauses, cancellations"
 """What the planner's role may not empty, but a test does."""
