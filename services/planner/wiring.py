@@ -284,6 +284,7 @@ def _app(
         auth=auth,
         health=health,
         edge=_edge(settings, resources.pool),
+        zone_releases=settings.zone_releases,
     )
 
 

@@ -1,15 +1,16 @@
 """Which day a question about a person and a kind means."""
 
-from datetime import MAXYEAR, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
-from contracts.kinds import Kind
+from contracts.kinds import Cadence, Kind
 from libs.localtime import local_day_at
 from services.planner.domain.origin import Origin
 from services.planner.domain.recipient import Recipient
-from services.planner.domain.recurrence import RECURRENCES
+from services.planner.domain.recurrence import RECURRENCES, LeapDay
 
 Chosen = Literal["day", "year", "next"]
 
@@ -49,32 +50,43 @@ def choose_day(
     if year is None:
         chosen = None if origin is None else _next_or_last(recipient, kind, origin, today)
         return Choice(local_day=chosen, chosen="next")
-    days = [] if origin is None else days_in(recipient, kind, origin, year)
-    last = days[-1] if days else None
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    days = days_between(recipient, kind, first=first, last=last)
     return Choice(
-        local_day=next((one for one in days if one >= today), last),
+        local_day=next((one for one in days if one >= today), days[-1] if days else None),
         chosen="year",
         year=year,
         days_in_year=len(days),
     )
 
 
-def days_in(recipient: Recipient, kind: Kind, origin: Origin, year: int) -> list[date]:
-    """Return the days of ``year`` on which ``kind`` falls, also those before the date itself."""
-    recurrence = RECURRENCES[kind.cadence]
-    # Without its year, where it recurs without: a day before the date is answered by that rule.
+def days_between(recipient: Recipient, kind: Kind, *, first: date, last: date) -> tuple[date, ...]:
+    """Return the days on which ``kind`` falls, also those before the date itself.
+
+    Without its year, where it recurs without: a day before the date is refused by that rule.
+    """
+    origin, recurrence = recipient.origin_of(kind), RECURRENCES[kind.cadence]
+    if origin is None:
+        return ()
     yearless = msgspec.structs.replace(origin, year=None)
     recurring = origin if recurrence.bucket_of(yearless) is None else yearless
+    return _days_between(kind.cadence, recurring, recipient.leap_day, first, last)
+
+
+@lru_cache(maxsize=8192)
+def _days_between(
+    cadence: Cadence, origin: Origin, leap_day: LeapDay, first: date, last: date
+) -> tuple[date, ...]:
+    """Remembered: people are many, dates few."""
     days: list[date] = []
-    since = date(year, 1, 1)
-    while (
-        day := recurrence.next_day(recurring, leap_day=recipient.leap_day, since=since)
-    ) is not None and day.year == year:
-        days.append(day)
-        if (year, day.month, day.day) == (MAXYEAR, 12, 31):
+    since = first
+    while since <= last:
+        day = RECURRENCES[cadence].next_day(origin, leap_day=leap_day, since=since)
+        if day is None or day > last:
             break
+        days.append(day)
         since = day + _WHOLE_DAY
-    return days
+    return tuple(days)
 
 
 def _next_or_last(recipient: Recipient, kind: Kind, origin: Origin, today: date) -> date | None:

@@ -13,19 +13,22 @@ from services.planner.domain.decision import Decision, decide
 from services.planner.domain.explanation import Choice
 from services.planner.domain.facts import Facts
 from services.planner.domain.falling import due_instant, falls_on, has_begun
-from services.planner.domain.origin import MalformedOriginError, Origin, origin_from
+from services.planner.domain.origin import MalformedOriginError, origin_from
 from services.planner.domain.recipient import Recipient
 
-Action = Literal["restore", "opt_in", "set_date", "set_leap_day", "lift_block"]
+Action = Literal["restore", "opt_in", "set_date", "set_leap_day", "lift_block", "resume"]
 
+_SETTABLE = frozenset({"birthday", "anniversary"})
 _WEEK = timedelta(days=7)
 _MAX_STEPS = 8
 """More than there are rules that a change can mend."""
 
 _WHY_NOT = {
     "person_is_there": "nothing can: the person was erased for ever",
-    "date_falls_on_day": "nothing can: no date falls on such a day",
+    "date_is_known": "nothing can: there is no such date, and none can be set",
+    "date_falls_on_day": "nothing can: no date that can be set falls on such a day",
     "known_in_time": "nothing can: it is known only since after its instant; the next one is owed",
+    "not_called_off": "nothing can: it was called off for good",
     "not_too_late": "nothing can: its late limit has passed",
     "only_day_of_period": "nothing can: another day of this period was greeted, or may have been",
     "not_ended_already": "nothing can: it has ended",
@@ -132,7 +135,7 @@ def _set_date(case: _Case) -> _Case | None:
     day = case.choice.local_day or _any_day(case)
     field = case.kind.date_field
     text = next(_falling_dates(case, day), None)
-    if text is None:
+    if text is None or field not in _SETTABLE:
         return None
     after = case.after(
         Step("set_date", f"set {field} to a date such as {text}", {field: text}),
@@ -157,10 +160,11 @@ def _any_day(case: _Case) -> date:
 
 def _falling_dates(case: _Case, day: date) -> Iterator[str]:
     """Yield dates that fall on ``day`` and have happened by then, the least changed first."""
-    origin = case.recipient.origin_of(case.kind)
-    for text in _candidates(origin, day, today=local_day_at(case.now, case.recipient.zone)):
+    known = case.recipient.dates.get(case.kind.date_field)
+    today = local_day_at(case.now, case.recipient.zone)
+    for text in _candidates(known, day - timedelta(days=case.kind.offset_days), today=today):
         try:
-            found = origin_from(text)
+            found = origin_from(text).later(case.kind.offset_days)
         except MalformedOriginError:
             continue
         leap_day = case.recipient.leap_day
@@ -169,9 +173,9 @@ def _falling_dates(case: _Case, day: date) -> Iterator[str]:
             yield text
 
 
-def _candidates(origin: Origin | None, day: date, *, today: date) -> Iterator[str]:
-    if origin is not None and origin.year is not None:
-        yield f"{origin.year:04}-{day:%m-%d}"
+def _candidates(known: str | None, day: date, *, today: date) -> Iterator[str]:
+    if known is not None and not known.startswith("--"):
+        yield f"{known[:4]}-{day:%m-%d}"
     yield f"--{day:%m-%d}"
     # Dates to come are no dates of a person yet: the same weekday, up to today.
     weeks_ahead = max(-(-(day - today).days // _WEEK.days), 0)
@@ -188,6 +192,16 @@ def _lift_block(case: _Case) -> _Case:
     return msgspec.structs.replace(after, facts=msgspec.structs.replace(case.facts, blocks=rest))
 
 
+def _resume(case: _Case) -> _Case:
+    """End every pause that holds it."""
+    for pause in case.facts.pauses_of(case.kind.name):
+        rest = tuple(one for one in case.facts.pauses if one is not pause)
+        after = case.after(Step("resume", f"resume the pause {pause.pause_id}"))
+        facts = msgspec.structs.replace(case.facts, pauses=rest)
+        case = msgspec.structs.replace(after, facts=facts)
+    return case
+
+
 _MENDS: Mapping[str, Callable[[_Case], _Case | None]] = {
     "person_is_there": _restore,
     "kind_is_wanted": _opt_in,
@@ -195,4 +209,5 @@ _MENDS: Mapping[str, Callable[[_Case], _Case | None]] = {
     "date_falls_on_day": _move_date,
     "date_has_happened": _set_date,
     "mail_is_not_blocked": _lift_block,
+    "not_paused": _resume,
 }

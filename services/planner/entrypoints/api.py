@@ -18,7 +18,10 @@ from services.planner.entrypoints import (
     occurrence_routes,
     plan_routes,
     set_aside_routes,
+    simulation_routes,
 )
+from services.planner.entrypoints.simulation_requests import ZoneReleases
+from services.planner.entrypoints.simulation_routes import OneAtATime
 
 TITLE = "Jubilee planner"
 VERSION = "0.1.0"
@@ -28,6 +31,7 @@ ROUTES = (
     occurrence_routes.ROUTES,
     explain_routes.ROUTES,
     hold_routes.ROUTES,
+    simulation_routes.ROUTES,
     set_aside_routes.ROUTES,
 )
 
@@ -41,6 +45,7 @@ def create_api(
     auth: ApiKeys,
     health: Health,
     edge: Edge = NO_EDGE,
+    zone_releases: str | None = None,
 ) -> Litestar:
     """Return the application with all routes."""
     return create_app(
@@ -54,6 +59,8 @@ def create_api(
         clock=clock,
         publisher=publisher,
         kinds=kinds,
+        zone_releases=ZoneReleases(zone_releases),
+        simulations=OneAtATime(),
     )
 
 

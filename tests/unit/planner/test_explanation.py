@@ -22,7 +22,7 @@ from tests.support.depth import deeper
 from tests.support.recipients import LONG_AGO, a_recipient, day, utc
 
 NOW = utc("2026-06-14 12:00")
-CADENCES = {
+CADENCES: dict[str, Kind] = {
     cadence: msgspec.structs.replace(BIRTHDAY, cadence=cadence, wall_time=time(9))
     for cadence in RECURRENCES
 }
@@ -86,8 +86,10 @@ def test_every_rule_has_a_name_and_a_word_of_its_own() -> None:
         ("date_falls_on_day", "other_day"),
         ("date_has_happened", "before_date"),
         ("known_in_time", "known_too_late"),
+        ("not_called_off", "called_off"),
         ("not_too_late", "too_late"),
         ("mail_is_not_blocked", "blocked"),
+        ("not_paused", "paused"),
         ("only_day_of_period", "already_greeted"),
         ("not_ended_already", "ended"),
     ]
@@ -243,7 +245,7 @@ facts_known = st.builds(
         ]
     ),
 )
-questions = st.one_of(
+questions: st.SearchStrategy[dict[str, Any]] = st.one_of(
     st.just({}),
     st.integers(2024, 2029).map(lambda year: {"year": year}),
     st.dates(date(2026, 6, 1), date(2028, 12, 31)).map(lambda one: {"day": one}),
