@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from contracts import dispatch, plan_events, recipient_events, user_events
+from contracts import dispatch, plan_events, recipient_events, report_events, user_events
 from contracts.envelope import Event
 
 TYPES: dict[str, type[msgspec.Struct]] = {
@@ -22,6 +22,8 @@ TYPES: dict[str, type[msgspec.Struct]] = {
     dispatch.DELIVERY_SUPPRESSED: dispatch.DeliverySuppressed,
     dispatch.DELIVERY_RETURNED: dispatch.DeliveryReturned,
     recipient_events.RECIPIENT_BLOCKS_CHANGED: recipient_events.RecipientBlocksChanged,
+    report_events.MAIL_BOUNCED: report_events.MailBounced,
+    report_events.MAIL_COMPLAINED: report_events.MailComplained,
     plan_events.PLAN_PAUSED: plan_events.PlanPaused,
     plan_events.PLAN_RESUMED: plan_events.PlanResumed,
     plan_events.PLAN_CANCELLED: plan_events.PlanCancelled,

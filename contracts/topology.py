@@ -7,7 +7,7 @@ queue never change under its name: a change is a new name, ending in the next ve
 
 import msgspec
 
-from contracts import dispatch, plan_events
+from contracts import dispatch, plan_events, report_events
 
 EVENTS = "jubilee.events"
 """Topic exchange of all facts; the routing key is the event's type."""
@@ -16,7 +16,9 @@ COMMANDS = "jubilee.commands"
 DEAD = "jubilee.dead"
 """Topic exchange of dead letters; the routing key is the name of the queue they come from."""
 
-UNHEARD = frozenset({plan_events.PLAN_DAY_CLOSED})
+UNHEARD = frozenset(
+    {plan_events.PLAN_DAY_CLOSED, report_events.MAIL_BOUNCED, report_events.MAIL_COMPLAINED}
+)
 """Facts that none of our queues takes: published for whoever listens, be it nobody."""
 
 DELIVERY_LIMIT = 20

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from contracts import dispatch, plan_events, recipient_events, user_events
+from contracts import dispatch, plan_events, recipient_events, report_events, user_events
 from contracts.codec import TYPES
 from contracts.envelope import Event, event
 
@@ -38,6 +38,7 @@ _OCCURRENCE: dict[str, Any] = {
     "kind": "birthday",
     "release": 1,
 }
+_REPORTED: dict[str, Any] = {"local_day": _DAY, "person_id": _PERSON, "kind": "birthday"}
 _DATA: dict[str, dict[str, Any]] = {
     user_events.USER_REGISTERED: _PERSON_FIELDS,
     user_events.USER_CHANGED: _PERSON_FIELDS
@@ -71,6 +72,8 @@ _DATA: dict[str, dict[str, Any]] = {
         "revision": 1,
         "blocks": {"birthday": "unsubscribed"},
     },
+    report_events.MAIL_BOUNCED: _REPORTED | {"is_suppressed": True, "status": "5.1.1"},
+    report_events.MAIL_COMPLAINED: _REPORTED | {"is_suppressed": True},
     plan_events.PLAN_PAUSED: {"pause_id": _OTHER, "paused_at": _DUE_AT, "kind": "birthday"},
     plan_events.PLAN_RESUMED: {"pause_id": _OTHER, "resumed_at": _DUE_AT},
     plan_events.PLAN_CANCELLED: {

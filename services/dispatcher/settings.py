@@ -51,6 +51,9 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     dkim_key_file: str | None = None  # its private key in PEM: RSA of 2048 bits and up, or Ed25519
     unsubscribe_url: str | None = None  # https://…/unsubscribe, as the world reaches this service
     unsubscribe_keys: str = ""  # secrets of such links, by commas; the first makes new ones
+    reports_secret: str | None = None  # providers sign POST /v1/provider-reports with it
+    reports_mailbox: str | None = None  # Maildir or mbox to which bounces and complaints come
+    reports_pause_s: Annotated[float, Positive] = 10.0  # wait between looks into that mailbox
     texts_pause_s: Annotated[float, Positive] = 1.0  # wait between looks for newly published texts
     lease_s: Annotated[float, Positive] = 90.0  # how long a claim is one process's own, real time
     prefetch: Annotated[int, Positive] = 4  # batches in hand at a time

@@ -189,7 +189,9 @@ async def _opened(
             provider = provider_factory(settings)
             stack.push_async_callback(provider.close)
             courier = _courier(settings, pool, clock, provider, greetings)
-        broker = await stack.enter_async_context(open_broker(settings.broker_url, name=NAME))
+        broker = await stack.enter_async_context(
+            open_broker(settings.broker_url, name=NAME, unheard=topology.UNHEARD)
+        )
         await broker.declare(topology.EXCHANGES, topology.WORK_QUEUES + topology.DEAD_QUEUES)
         yield Resources(pool, clock, broker, greetings, writer, courier)
 
@@ -284,6 +286,15 @@ def _loops(settings: DispatcherSettings, roles: frozenset[str], resources: Resou
         parts.append(loops.texts_loop(pool, resources.greetings, pause_s=settings.texts_pause_s))
     if "upkeep" in roles:
         parts.append(loops.upkeep_loop(pool, resources.clock, pause_s=settings.upkeep_pause_s))
+        if settings.reports_mailbox:
+            parts.append(
+                loops.mailbox_loop(
+                    pool,
+                    resources.clock,
+                    Path(settings.reports_mailbox),
+                    pause_s=settings.reports_pause_s,
+                )
+            )
     return parts
 
 
@@ -321,6 +332,7 @@ def _app(
         publisher=resources.broker.publisher,
         greetings=resources.greetings,
         writer=resources.writer,
+        report_secret=settings.reports_secret,
         auth=auth,
         health=health,
         edge=_edge(settings, resources.pool),

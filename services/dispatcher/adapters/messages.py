@@ -7,13 +7,15 @@ from typing import Any
 
 import msgspec
 
-from contracts import codec, dispatch, topology
+from contracts import codec, dispatch, report_events, topology
 from contracts.envelope import MAX_BATCH_ITEMS, Event, event
 from contracts.recipient_events import RECIPIENT_BLOCKS_CHANGED, RecipientBlocksChanged
 from libs.ids import new_id, occurrence_key
 from libs.outbox import OutboxMessage
 from libs.telemetry.tracing import current_traceparent
+from services.dispatcher.adapters.reports import Kept
 from services.dispatcher.domain.delivery import DeliveryEvent
+from services.dispatcher.domain.report import UNSPECIFIED
 
 SOURCE = "/jubilee/dispatcher"
 
@@ -47,6 +49,34 @@ def messages(
     for one in returned:
         by_type[dispatch.DELIVERY_RETURNED].append(_event_of_returned(one, now, traceparent))
     return _in_batches(by_type)
+
+
+def report_message(kept: Kept, *, is_suppressed: bool, now: datetime) -> OutboxMessage:
+    """Return the message that tells of a bounce or complaint."""
+    local_day, person_id, kind = kept.occurrence or (None, None, None)
+    known: dict[str, Any] = {
+        "is_suppressed": is_suppressed,
+        "local_day": local_day,
+        "person_id": person_id,
+        "kind": kind,
+    }
+    report_id = kept.report_id.hex()
+    if kept.report.type == "bounced":
+        type_name = report_events.MAIL_BOUNCED
+        data: Any = report_events.MailBounced(status=kept.report.status or UNSPECIFIED, **known)
+    else:
+        type_name = report_events.MAIL_COMPLAINED
+        data = report_events.MailComplained(**known)
+    told = event(
+        data,
+        event_id=report_id,
+        type_name=type_name,
+        source=SOURCE,
+        subject=occurrence_key(*kept.occurrence) if kept.occurrence else report_id,
+        time=now,
+        traceparent=current_traceparent(),
+    )
+    return OutboxMessage(topology.EVENTS, type_name, 1, codec.encode_items([told]))
 
 
 def blocks_messages(

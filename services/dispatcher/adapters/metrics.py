@@ -94,6 +94,14 @@ HOLDS_PROJECTED = declare_counter(
 CONTACTS_PROJECTED = declare_counter(
     "dispatcher_contact_events_total", "User events taken in, copies and old ones included."
 )
+REPORTS_TAKEN = declare_counter(
+    "dispatcher_reports_total",
+    "Bounces and complaints taken in, each once, by what their address deserved.",
+    {"type": ("bounced", "complained"), "verdict": ("suppress", "count", "ignore")},
+)
+REPORTS_UNREADABLE = declare_counter(
+    "dispatcher_unreadable_reports_total", "Files in the mailbox of reports that none could read."
+)
 UNSUBSCRIBES = declare_counter(
     "dispatcher_unsubscribes_total", "Kinds that people ended by the link in a mail."
 )

@@ -17,17 +17,20 @@ from services.dispatcher.adapters.mime import MimeWriter
 from services.dispatcher.domain.greeting import Greetings
 from services.dispatcher.entrypoints import (
     delivery_routes,
+    report_routes,
     set_aside_routes,
     suppression_routes,
     template_routes,
     unsubscribe_routes,
 )
+from services.dispatcher.entrypoints.report_routes import ReportSecret
 
 TITLE = "Jubilee dispatcher"
 VERSION = "0.1.0"
 
 ROUTES = (
     delivery_routes.ROUTES,
+    report_routes.ROUTES,
     set_aside_routes.ROUTES,
     suppression_routes.ROUTES,
     template_routes.ROUTES,
@@ -44,6 +47,7 @@ def create_api(
     writer: MimeWriter,
     auth: ApiKeys,
     health: Health,
+    report_secret: str | None = None,
     edge: Edge = NO_EDGE,
 ) -> Litestar:
     """Return the application with all routes."""
@@ -60,6 +64,7 @@ def create_api(
         publisher=publisher,
         greetings=greetings,
         writer=writer,
+        report_secret=ReportSecret(report_secret.encode() if report_secret else None),
     )
 
 

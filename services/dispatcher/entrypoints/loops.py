@@ -1,5 +1,7 @@
 """What the dispatcher does by itself, again and again."""
 
+from pathlib import Path
+
 from libs.clock import Clock
 from libs.outbox import Relay, oldest_unpublished_s
 from libs.postgres.types import Pool
@@ -9,8 +11,10 @@ from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.forget_former import forget_former_contacts
 from services.dispatcher.app.keep_partitions import keep_partitions
 from services.dispatcher.app.keep_texts import keep_texts
+from services.dispatcher.app.read_mailbox import read_mailbox
 from services.dispatcher.app.set_aside import count_waiting
 from services.dispatcher.app.settle_unknown import record_lapsed_claims, settle_unknown
+from services.dispatcher.app.take_reports import forget_reports
 from services.dispatcher.domain.greeting import Greetings
 
 
@@ -55,6 +59,15 @@ def texts_loop(pool: Pool, greetings: Greetings, *, pause_s: float) -> Loop:
     return Loop("texts", step, pause_s=pause_s)
 
 
+def mailbox_loop(pool: Pool, clock: Clock, path: Path, *, pause_s: float) -> Loop:
+    """Return the loop that takes in the reports that come to a mailbox."""
+
+    async def step() -> float:
+        return 0 if await read_mailbox(pool, clock, path) else pause_s
+
+    return Loop("mailbox", step, pause_s=pause_s)
+
+
 def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
     """Return the loop that keeps partitions ahead, counts what is set aside, and forgets."""
 
@@ -62,5 +75,6 @@ def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
         await keep_partitions(pool, now=clock.now())
         await count_waiting(pool)
         await forget_former_contacts(pool)
+        await forget_reports(pool, now=clock.now())
 
     return Loop("upkeep", step, pause_s=pause_s)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -33,7 +34,7 @@ async def sent(
     scheme: str = "smtp",
     host: str = "127.0.0.1",
     user: str = "",
-    **options: object,
+    **options: Any,
 ) -> list[Result]:
     query = "&".join(f"{name}={value}" for name, value in ({"connections": 1} | options).items())
     provider = SmtpProvider(
@@ -277,7 +278,7 @@ async def test_server_that_cannot_prove_who_it_is_gets_nothing(
     authority: Authority, is_tls: bool, fault: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     name = "mail.elsewhere.example" if fault == "another name" else "localhost"
-    options: dict[str, object] = {} if fault == "unknown authority" else {"ca": authority.path}
+    options: dict[str, Any] = {} if fault == "unknown authority" else {"ca": authority.path}
     script = Script(tls=authority.server_context(name))
     async with an_smtp_server(script, is_tls=is_tls) as server:
         scheme = "smtps" if is_tls else "smtp"

@@ -54,9 +54,11 @@ async def listening(serve: Answering, **options: object) -> AsyncIterator[int]:
         yield port_of(server)
 
 
-async def sent(port: int, mails: Sequence[Mail], **options: float) -> list[Result]:
+async def sent(
+    port: int, mails: Sequence[Mail], *, timeout_s: float = TIMEOUT_S, keys_live_s: float = 0.0
+) -> list[Result]:
     provider = VendorProvider(
-        f"http://127.0.0.1:{port}", **{"connections": 2, "timeout_s": TIMEOUT_S} | options
+        f"http://127.0.0.1:{port}", connections=2, timeout_s=timeout_s, keys_live_s=keys_live_s
     )
     try:
         return await provider.deliver(mails, start_before_s=monotonic_s() + 60)
