@@ -15,8 +15,10 @@ from litestar.routes import BaseRoute, HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from libs.httpapi.auth import PUBLIC, Requirement
+from libs.httpapi.idempotency import HEADER, PARAMETER, WRITING
 from libs.httpapi.parameters import note_parameters
-from libs.httpapi.problems import CONTENT_TYPE, standard_problem
+from libs.httpapi.problems import standard_problem
+from libs.httpapi.refusals import PROBLEM_SCHEMA, refusals
 
 _STATIC: Final = Path(__file__).parent / "static"
 _FILES: Final[Mapping[str, str]] = {
@@ -48,35 +50,6 @@ SECURITY_SCHEMES: Final[dict[str, Any]] = {
         " most an hour long); its `scope` claim holds scopes separated by spaces.",
     },
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-}
-PROBLEM_SCHEMA: Final[dict[str, Any]] = {
-    "type": "object",
-    "description": "RFC 9457. `code` is stable; `errors` has one entry per refused field.",
-    "required": ["type", "title", "status", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri", "examples": ["urn:jubilee:problem:not_found"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "request_id": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "code", "detail"],
-                "properties": {
-                    "pointer": {
-                        "type": ["string", "null"],
-                        "description": "JSON Pointer into the body; null for a parameter.",
-                    },
-                    "code": {"type": "string"},
-                    "detail": {"type": "string"},
-                    "parameter": {"type": "string"},
-                },
-            },
-        },
-    },
 }
 
 
@@ -137,15 +110,14 @@ def openapi_document(app: Any) -> dict[str, Any]:
     components = document.setdefault("components", {})
     components["securitySchemes"] = SECURITY_SCHEMES
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
-    for operation in _operations(document):
-        responses = operation.setdefault("responses", {})
-        for status in [status for status in responses if status[0] in "45"]:
-            del responses[status]
-        _complete_headers(responses)
-        responses["4XX"] = {
-            "description": "Refused; `code` says why.",
-            "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
+    for path, item in document.get("paths", {}).items():
+        for method, operation in _operations(item):
+            _tell_key(method, operation)
+            responses = operation.setdefault("responses", {})
+            for status in [status for status in responses if status[0] in "45"]:
+                del responses[status]
+            _complete_headers(responses)
+            responses |= refusals(path, method, operation)
     return document
 
 
@@ -163,11 +135,21 @@ def _complete_headers(responses: Mapping[str, Any]) -> None:
             header.setdefault("schema", {"type": "string"})
 
 
-def _operations(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for item in document.get("paths", {}).values():
-        for name, operation in item.items():
-            if name in {"get", "put", "post", "delete", "patch", "head"}:
-                yield operation
+def _operations(item: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, operation in item.items():
+        if name in {"get", "put", "post", "delete", "patch", "head"}:
+            yield name, operation
+
+
+def _tell_key(method: str, operation: dict[str, Any]) -> None:
+    """Describe the ``Idempotency-Key`` of a write that does not describe it itself."""
+    scopes = {scope for way in operation.get("security", ()) for name in way for scope in way[name]}
+    is_written = method.upper() in WRITING and any(not one.endswith(":read") for one in scopes)
+    parameters = operation.setdefault("parameters", [])
+    if is_written and all(one["name"] != HEADER for one in parameters):
+        parameters.append(PARAMETER)
+    if not parameters:
+        del operation["parameters"]
 
 
 def _document_scope(handler: Any, path: str) -> None:

@@ -11,6 +11,17 @@ from libs.httpapi.problems import Problem
 
 HEADER: Final = "Idempotency-Key"
 WRITING: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+PARAMETER: Final[dict[str, Any]] = {
+    "name": HEADER,
+    "in": "header",
+    "required": False,
+    "description": "1 to 255 visible ASCII characters. The same key and request get the first"
+    " answer again; JSON bodies are the same if they say the same. Another request gives 422, one"
+    " still under way 409.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+}
+"""How OpenAPI tells of the header."""
+
 _FORM: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
