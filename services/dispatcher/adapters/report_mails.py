@@ -21,7 +21,7 @@ _LONGEST_ID = 200
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})
 
 # The newer policies parse headers by a grammar that some hostile ones bring down.
-_parser: BytesParser[Message] = BytesParser(policy=policy.compat32)
+_parser = BytesParser(policy=policy.compat32)
 _header_parser = HeaderParser(policy=policy.compat32)
 
 
