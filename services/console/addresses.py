@@ -34,6 +34,7 @@ def _url(service: str, environ: Mapping[str, str]) -> str:
         return url.rstrip("/")
     if port := environ.get(f"{name}_HTTP_PORT"):
         host = environ.get(f"{name}_HTTP_HOST", "127.0.0.1")
+        host = f"[{host}]" if ":" in host else host
         return f"http://{host}:{port}"
     raise CommandError(
         f"nothing says where the {service} service is: run `. .local/env`,"

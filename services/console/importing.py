@@ -50,7 +50,7 @@ class Import:
         self._counts = Counter(place.counts)
         self._next_line = place.next_line
         self._rejected = Rejected(path, form=form, kept_bytes=place.rejected_bytes)
-        self._noted_s = monotonic_s()
+        self._noted_s = 0.0
 
     async def run(self, api: Api, progress_out: TextIO) -> int:
         """Return how many rows were rejected.

@@ -1,6 +1,7 @@
 """A database of the user service for every test, and its API over it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -122,21 +123,33 @@ EXPORTER, EXPORTER_TOKEN = new_api_key("exporter", ["users:export"])
 OTHER, OTHER_TOKEN = new_api_key("other", ["users:read", "users:write"])
 
 
-@pytest.fixture
-async def client(store: Store, clock: FrozenClock) -> AsyncIterator[Client]:
-    """Yield a client of an API that serves an empty database at ``NOW``."""
+@contextlib.asynccontextmanager
+async def serving_api(
+    store: Store, clock: FrozenClock, auth: ApiKeys, *, import_batch_lines: int = 1000
+) -> AsyncIterator[str]:
+    """Yield the base URL of an API over ``store``."""
     api = create_api(
         store=store,
         clock=clock,
         terms=Terms(KINDS, timedelta(days=30)),
-        import_batch_lines=50,
-        auth=ApiKeys([READER, WRITER, EXPORTER, OTHER]),
+        import_batch_lines=import_batch_lines,
+        auth=auth,
         health=Health(),
     )
     server = HttpServer(api, "127.0.0.1", 0)
     server.bind()
     serving = asyncio.create_task(server.serve())
-    async with aiohttp.ClientSession() as session:
-        yield Client(session, f"http://127.0.0.1:{server.port}", WRITER_TOKEN)
+    yield f"http://127.0.0.1:{server.port}"
     await server.stop()
     await serving
+
+
+@pytest.fixture
+async def client(store: Store, clock: FrozenClock) -> AsyncIterator[Client]:
+    """Yield a client of an API that serves an empty database at ``NOW``."""
+    auth = ApiKeys([READER, WRITER, EXPORTER, OTHER])
+    async with (
+        serving_api(store, clock, auth, import_batch_lines=50) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        yield Client(session, url, WRITER_TOKEN)

@@ -1,0 +1,1 @@
+"""What the console makes of files and answers."""
