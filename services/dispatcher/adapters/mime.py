@@ -9,7 +9,7 @@ from email.utils import format_datetime
 import msgspec
 
 from services.dispatcher.adapters.dkim import DkimSigner
-from services.dispatcher.domain.greeting import Mail
+from services.dispatcher.domain.greeting import Mail, one_line
 from services.dispatcher.domain.unsubscribing import ONE_CLICK
 
 OCCURRENCE_HEADER = "X-Jubilee-Occurrence"
@@ -77,11 +77,12 @@ def unsubscribe_headers(mail: Mail) -> list[tuple[str, str]]:
 
 def from_header(sender: Sender) -> str:
     """Return ``Name <mailbox>``; a name that is not plain words becomes encoded words."""
-    if not sender.name:
+    name = one_line(sender.name)
+    if not name:
         return sender.mailbox
-    if _PLAIN_PHRASE.fullmatch(sender.name) and "=?" not in sender.name:
-        return f"{sender.name} <{sender.mailbox}>"
-    return f"{' '.join(_encoded_words(sender.name))} <{sender.mailbox}>"
+    if _PLAIN_PHRASE.fullmatch(name) and "=?" not in name and len(name) <= _LONGEST_PLAIN:
+        return f"{name} <{sender.mailbox}>"
+    return f"{' '.join(_encoded_words(name))} <{sender.mailbox}>"
 
 
 def unstructured(text: str) -> str:

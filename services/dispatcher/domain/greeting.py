@@ -86,7 +86,7 @@ class Greetings:
             occurrence=key,
             message_id=self.message_id(key),
             recipient=recipient,
-            subject=_UNFIT_FOR_HEADERS.sub(" ", subject).strip(),
+            subject=one_line(subject),
             text=_UNFIT_FOR_BODIES.sub("", body),
             html=_UNFIT_FOR_BODIES.sub("", html),
             sent_at=claim.writing.at,
@@ -101,6 +101,11 @@ class Greetings:
     def _unsubscribe_url(self, claim: Claim) -> str | None:
         request = claim.request
         return self.links.url(request.person_id, request.kind) if self.links else None
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` as one line for a header: what is unfit for one becomes a blank."""
+    return _UNFIT_FOR_HEADERS.sub(" ", text).strip()
 
 
 def english_ordinal(number: int | None) -> str | None:

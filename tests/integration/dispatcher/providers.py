@@ -12,7 +12,7 @@ import msgspec
 from deploy.demo.faults import FaultBox, Faults
 from deploy.demo.http_sink import HttpSession
 from deploy.demo.inbox_http import InboxHttp
-from deploy.demo.mail_store import MailStore
+from deploy.demo.mail_store import Arrival, MailStore
 from deploy.demo.smtp_sink import SmtpSession
 from deploy.demo.vendors import Vendors
 from deploy.demo.witness_clock import read_clock
@@ -43,6 +43,10 @@ class Inbox:
     def recipients(self) -> list[str]:
         """Return to whom mail arrived, in order."""
         return [mail.to for _, mail in self._store.find(not_after_s=math.inf)]
+
+    def mails(self) -> list[Arrival]:
+        """Return all mail that arrived, in order."""
+        return [mail for _, mail in self._store.find(not_after_s=math.inf)]
 
     def misbehave(self, **faults: object) -> None:
         """Order faults."""
