@@ -92,12 +92,21 @@ class _Bucket:
     ``left`` is what remains of the slices taken; below zero are requests let in on credit.
     """
 
-    __slots__ = ("alone_until_s", "filling", "left", "refused_until_s", "shared", "spent_until_s")
+    __slots__ = (
+        "alone_until_s",
+        "filling",
+        "left",
+        "refused_until_s",
+        "shared",
+        "spent_until_s",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.spent_until_s = 0.0
         self.left = 0
         self.shared = 0
+        self.waiting = 0
         self.refused_until_s = 0.0
         self.alone_until_s = 0.0
         self.filling: asyncio.Task[None] | None = None
@@ -114,7 +123,7 @@ class RateLimiter:
         self._burst_s = rate.burst / rate.per_s
         self._slice = rate.slice_size
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
-        self._filled = 0
+        self.questions = 0
 
     async def take(self, caller: str) -> Verdict:
         """Judge one request of ``caller``, in constant time."""
@@ -156,7 +165,9 @@ class RateLimiter:
                 bucket.filling = asyncio.create_task(self._fill(caller, bucket))
             if bucket.left > -self._slice or now_s >= until_s:
                 break
+            bucket.waiting += 1
             await asyncio.wait([bucket.filling], timeout=until_s - now_s)
+            bucket.waiting -= 1
             now_s = monotonic_s()
         return now_s
 
@@ -177,7 +188,7 @@ class RateLimiter:
                     SQL.take_slice,
                     hashlib.blake2b(f"{self._kind} {caller}".encode(), digest_size=16).digest(),
                     owed,
-                    self._slice,
+                    max(self._slice, bucket.waiting),
                     self.rate.per_s,
                     self.rate.burst,
                 )
@@ -200,7 +211,7 @@ class RateLimiter:
         logger.warning("rate_limit.alone", extra={"reason": type(error).__name__})
 
     async def _forget_idle(self, connection: Connection) -> None:
-        self._filled += 1
-        if self._filled % _FORGET_EVERY == 0:
+        self.questions += 1
+        if self.questions % _FORGET_EVERY == 0:
             idle_s = max(_FORGET_IDLE_S, self._burst_s)
             await connection.execute(SQL.forget_idle, idle_s, _FORGOTTEN_AT_A_TIME)
