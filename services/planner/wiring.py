@@ -45,7 +45,7 @@ from services.planner.entrypoints.consumers import (
 )
 from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
-from services.planner.entrypoints.relay_loops import outbox_loop, relay_loop
+from services.planner.entrypoints.relay_loops import relay_upkeep_loop, relay_loop
 from services.planner.entrypoints.tzdata_command import Wanted, adoption_lines, comparison_lines
 from services.planner.entrypoints.zone_data import (
     OTHER_ZONE_DATA,
@@ -222,7 +222,7 @@ def _relay_loops(settings: PlannerSettings, resources: Resources) -> list[Loop]:
     )
     return [
         relay_loop(relay, pause_s=settings.relay_pause_s),
-        outbox_loop(resources.pool, relay, pause_s=settings.outbox_upkeep_pause_s),
+        relay_upkeep_loop(resources.pool, relay, pause_s=settings.outbox_upkeep_pause_s),
     ]
 
 

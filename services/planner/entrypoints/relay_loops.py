@@ -15,7 +15,7 @@ def relay_loop(relay: Relay, *, pause_s: float) -> Loop:
     return Loop("relay", step, pause_s=pause_s, error_pause_max_s=5.0)
 
 
-def outbox_loop(pool: Pool, relay: Relay, *, pause_s: float) -> Loop:
+def relay_upkeep_loop(pool: Pool, relay: Relay, *, pause_s: float) -> Loop:
     """Return the loop that keeps the outbox's partitions and closes the gaps in its cursor."""
 
     async def step() -> None:
