@@ -73,6 +73,9 @@ class KeySet:
         age_s = self._age_s()
         if age_s > REFRESH_AFTER_S or (key_id not in self._keys and age_s > REFRESH_FLOOR_S):
             await self.refresh()
+        elif key_id not in self._keys:
+            async with self._asking:  # what is being asked for may hold it
+                pass
         return self._keys.get(key_id)
 
     async def refresh(self) -> None:

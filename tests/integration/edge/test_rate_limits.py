@@ -11,6 +11,7 @@ import pytest
 from libs.httpapi.admission import Limits
 from libs.httpapi.edge import Edge
 from libs.httpapi.rates import Rate, RateLimiter, limiter
+from libs.httpapi.rates.sql import SQL
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from tests.support.databases import fresh_database
@@ -130,7 +131,7 @@ async def test_callers_who_have_their_whole_allowance_are_forgotten(pool: Pool) 
         " SELECT '\\x02', extract(epoch FROM clock_timestamp()) + 100, 1, 1000"
     )
     shared = RateLimiter(Rate(per_s=1000, burst=32), pool)
-    await pool.execute(limiter.SQL.forget_idle, 60.0, 100)
+    await pool.execute(SQL.forget_idle, 60.0, 100)
     kept = await pool.fetch("SELECT caller FROM rate_limits")
     assert [row["caller"] for row in kept] == [b"\x02"]
     assert (await shared.take("ada")).is_admitted
