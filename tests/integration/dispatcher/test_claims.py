@@ -126,7 +126,7 @@ async def test_renamed_person_is_greeted_by_the_new_name(
         (user_events.USER_DELETED, {}, "user_removed"),
         (user_events.USER_CHANGED, {"opt_outs": ("birthday",)}, "opted_out"),
     ],
-    ids=["deleted", "opted out"],
+    ids=["EC-UD-016 EC-RC-003 deleted", "opted out"],
 )
 async def test_person_gone_while_queued_is_suppressed(
     courier: Courier,

@@ -218,7 +218,7 @@ async def test_already_greeted_is_recorded_with_its_reason(world: World) -> None
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        pytest.param({"is_active": False}, "user_removed", id="deleted"),
+        pytest.param({"is_active": False}, "user_removed", id="EC-UD-015 deleted"),
         pytest.param({"opt_outs": ("birthday",)}, "opted_out", id="opted out"),
         pytest.param(
             {"opt_outs": ("birthday",), "schedule_version": 1}, "opted_out", id="only opted out"

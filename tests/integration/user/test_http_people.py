@@ -159,8 +159,8 @@ async def test_unknown_id_is_not_found(client: Client, person_id: str) -> None:
         assert (answer.status, answer.code) == (404, "not_found")
 
 
+@pytest.mark.edge_case("EC-UD-014")
 async def test_taken_address_is_a_conflict(client: Client) -> None:
-    """EC-UD-014."""
     email = (await created(client, external_id="7")).json["email"]
     again = await client.ask("POST", "/v1/users", a_document(email=email.upper(), external_id="7"))
     assert (again.status, again.code) == (409, "email_taken")

@@ -16,6 +16,7 @@ from tests.integration.user.asking import ORIGIN, count, keyed, registered
 from tests.support.people import NOW, RULES
 
 
+@pytest.mark.edge_case("EC-DB-014")
 async def test_lost_answer_is_given_again(store: Store) -> None:
     """The write was committed, then the process died before it answered."""
     origin = keyed()

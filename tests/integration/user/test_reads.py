@@ -120,8 +120,9 @@ async def test_every_version_can_be_read(store: Store) -> None:
     assert await get_person_at(store, person.id, version=1) == person
 
 
+@pytest.mark.edge_case("EC-UD-020")
 async def test_erased_person_is_unreadable(store: Store) -> None:
-    """EC-UD-020: the events stay, what they said is gone."""
+    """The events stay, what they said is gone."""
     person = await registered(store, first_name="Unforgettable", external_id="7")
     await change(store, person.id, {"last_name": "Secret"}, rules=RULES, origin=ORIGIN, now=NOW)
     await erase(store, person.id, origin=ORIGIN, now=NOW)

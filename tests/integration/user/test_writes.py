@@ -70,8 +70,8 @@ async def test_longest_names_are_kept(store: Store, name: str) -> None:
     assert (await get_living(store, person.id)).profile.last_name == name
 
 
+@pytest.mark.edge_case("EC-UD-014")
 async def test_taken_address_and_external_id_are_both_named(store: Store) -> None:
-    """EC-UD-014."""
     taken = await registered(store, external_id="7")
     with pytest.raises(TakenError) as refused:
         await registered(store, email=taken.profile.email.upper(), external_id="7")
@@ -121,6 +121,7 @@ async def test_batches_in_opposite_order_do_not_fail(store: Store) -> None:
     assert await count(store, "events") == 200
 
 
+@pytest.mark.edge_case("EC-RC-009")
 async def test_of_two_edits_of_one_version_one_wins(store: Store) -> None:
     person = await registered(store)
     found = await find_person(store, person.id)
@@ -140,8 +141,8 @@ async def test_of_two_edits_of_one_version_one_wins(store: Store) -> None:
     assert (await get_living(store, person.id)).version == 2
 
 
+@pytest.mark.edge_case("EC-RC-009")
 async def test_simultaneous_patches_of_different_fields_all_count(store: Store) -> None:
-    """EC-RC-009."""
     person = await registered(store)
     patches = [{"first_name": "Augusta"}, {"last_name": "King"}, {"location_city": "London"}]
     await asyncio.gather(
@@ -194,8 +195,8 @@ async def test_replacement_removes_what_it_leaves_out(store: Store) -> None:
     assert (now.profile.birthday, now.profile.location_city) == (None, None)
 
 
+@pytest.mark.edge_case("EC-UD-019")
 async def test_deleted_person_is_seen_by_nobody(store: Store) -> None:
-    """EC-UD-019."""
     person = await registered(store)
     await delete(store, person.id, origin=ORIGIN, now=NOW)
     with pytest.raises(PersonNotFoundError):
@@ -206,8 +207,9 @@ async def test_deleted_person_is_seen_by_nobody(store: Store) -> None:
         await delete(store, person.id, origin=ORIGIN, now=NOW)
 
 
+@pytest.mark.edge_case("EC-UD-018", "EC-DB-018")
 async def test_address_of_a_deleted_person_is_free(store: Store) -> None:
-    """EC-UD-018, EC-DB-018: and then the first person cannot come back."""
+    """And then the first person cannot come back."""
     person = await registered(store, external_id="7")
     await delete(store, person.id, origin=ORIGIN, now=NOW)
     again = await registered(store, email=person.profile.email, external_id="7")
@@ -216,8 +218,8 @@ async def test_address_of_a_deleted_person_is_free(store: Store) -> None:
         await restore(store, person.id, retention=RETENTION, origin=ORIGIN, now=NOW)
 
 
+@pytest.mark.edge_case("EC-UD-017")
 async def test_restored_person_is_back(store: Store) -> None:
-    """EC-UD-017."""
     person = await registered(store)
     await delete(store, person.id, origin=ORIGIN, now=NOW)
     await restore(store, person.id, retention=RETENTION, origin=ORIGIN, now=NOW + RETENTION)

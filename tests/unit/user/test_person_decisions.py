@@ -129,8 +129,8 @@ def test_withdrawn_opt_out_counts_from_then() -> None:
     assert patched(withdrawn, opt_outs=("birthday",)).opted_in_since == {"anniversary": LATER}
 
 
+@pytest.mark.edge_case("EC-UD-017")
 def test_deletion_and_restoration_reschedule() -> None:
-    """EC-UD-017."""
     deletion = delete_person(a_person(), NOW)
     deleted = after(deletion)
     assert (deletion.type, deleted.status, deleted.schedule_version) == (USER_DELETED, "deleted", 2)
@@ -159,8 +159,8 @@ def test_living_person_needs_no_restoration() -> None:
     assert restore_person(a_person(), LATER, retention=timedelta(days=30)) is None
 
 
+@pytest.mark.edge_case("EC-UD-020")
 def test_erasure_leaves_a_tombstone() -> None:
-    """EC-UD-020."""
     person = a_person()
     change = erase_person(person)
     assert change.type == USER_ERASED
