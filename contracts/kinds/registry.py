@@ -1,6 +1,7 @@
 """Builds the table of kinds and refuses a wrong one at start."""
 
 import re
+from importlib import import_module
 from typing import get_args
 
 from contracts.kinds.kind import Cadence, DateField, Kind, Promise
@@ -26,6 +27,19 @@ def registry(*kinds: Kind) -> dict[str, Kind]:
         _check(kind)
         by_name[kind.name] = kind
     return by_name
+
+
+def kind_in(module: str) -> Kind:
+    """Return the kind that ``module`` describes.
+
+    Raises:
+        KindError: there is none in it, or more than one.
+    """
+    values = vars(import_module(module)).values()
+    found = [value for value in values if isinstance(value, Kind)]
+    if len(found) != 1:
+        raise KindError(f"{module} must describe one kind, not {len(found)}")
+    return found[0]
 
 
 def _check(kind: Kind) -> None:

@@ -14,7 +14,7 @@ from libs.clock import Clock
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
 from libs.httpapi.problems import FieldError, invalid, standard_problem
-from libs.localtime import TZDATA_VERSION, local_time_at
+from libs.localtime import TZDATA_VERSION, aliased_zone, local_time_at
 from libs.postgres.types import Pool
 from services.planner.app import questions
 from services.planner.app.questions import Explanation
@@ -86,6 +86,7 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
     ``rules`` are in the order they were asked, up to the first that refused: ``rule`` is its name,
     ``reason`` its word. ``state`` is what the plan holds for that day, None where it holds nothing.
     Without person, date or day there are no instants; of who was erased nothing is known.
+    ``canonical_zone`` is what ``zone`` is another name of, itself where it is no alias.
     """
 
     person_id: UUID
@@ -95,6 +96,7 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
     chosen: Chosen
     days_in_year: int | None
     zone: str | None
+    canonical_zone: str | None
     tzdata: str
     due_at: datetime | None
     due_at_local: datetime | None
@@ -150,6 +152,7 @@ def _view(found: Explanation) -> ExplanationView:
         chosen=found.choice.chosen,
         days_in_year=found.choice.days_in_year,
         zone=None if person.is_erased else person.zone,
+        canonical_zone=None if person.is_erased else aliased_zone(person.zone),
         tzdata=TZDATA_VERSION,
         due_at=due_at,
         due_at_local=None if due_at is None else local_time_at(due_at, person.zone),

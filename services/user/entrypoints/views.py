@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
+from libs.localtime import aliased_zone
 from services.user.adapters.reading import HistoryEntry
 from services.user.domain.person import Person, Tombstone
 
@@ -84,6 +85,13 @@ class PersonView(PersonDocument, frozen=True, kw_only=True):
 
     id: UUID
     version: Annotated[int, Meta(ge=1)]
+    canonical_timezone: Annotated[
+        str,
+        Meta(
+            description="The zone that `timezone` is another name of, itself where it is none.",
+            examples=["Europe/London"],
+        ),
+    ]
     created_at: datetime
     changed_at: datetime
     links: Links
@@ -149,6 +157,7 @@ def person_view(person: Person, *, planner_url: str) -> PersonView:
     return PersonView(
         id=person.id,
         version=person.version,
+        canonical_timezone=aliased_zone(person.profile.timezone),
         created_at=person.created_at,
         changed_at=person.changed_at,
         links=links_of(person.id, planner_url=planner_url),

@@ -51,6 +51,15 @@ async def test_person_is_registered_replaced_and_deleted(client: Client, base: s
     assert (await client.ask("GET", path)).status == 404
 
 
+@pytest.mark.edge_case("EC-TZ-008")
+async def test_alias_of_a_zone_is_kept_and_shown_with_the_zone_behind_it(client: Client) -> None:
+    answer = await created(client, timezone="us/eastern")
+    shown = (answer.json["timezone"], answer.json["canonical_timezone"])
+    assert shown == ("US/Eastern", "America/New_York")
+    listed = await client.ask("GET", "/v1/users?timezone=US/Eastern")
+    assert answer.json["id"] in {person["id"] for person in listed.json["items"]}
+
+
 async def test_patch_merges(client: Client) -> None:
     path = await registered_path(client, location_city="London", birthday="1990-06-14")
     answer = await client.ask(
