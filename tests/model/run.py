@@ -1,0 +1,253 @@
+"""Plays one history: people change, time passes, the system works and dies at it."""
+
+from collections.abc import Awaitable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+
+import msgspec
+
+from contracts import topology
+from libs.broker import PublishError
+from libs.ids import occurrence_key
+from tests.model.mortal import ProcessDied
+from tests.model.outside import ANSWERS
+from tests.model.people import CHANGES, DAYS_WATCHED, People
+from tests.model.system import Servers, System
+from tests.model.watch import Watch, require
+
+STARTS = (
+    datetime(2026, 6, 13, 12, tzinfo=UTC),
+    datetime(2026, 3, 27, 20, tzinfo=UTC),
+    datetime(2027, 2, 26, 12, tzinfo=UTC),
+    datetime(2028, 2, 27, 12, tzinfo=UTC),
+    datetime(2026, 12, 29, 12, tzinfo=UTC),
+)
+STRIDES = tuple(
+    timedelta(minutes=minutes) for minutes in (1, 7, 60, 150, 500, 840, 24 * 60, 31 * 60)
+)
+TICK = timedelta(milliseconds=1)
+ROUNDS = 40
+
+
+class Action(msgspec.Struct, frozen=True):
+    """One thing that happens. What the numbers choose from depends on how things stand."""
+
+    name: str
+    a: int = 0
+    b: int = 0
+    c: int = 0
+
+
+class Run:
+    """One history being played. Each name of an action is a method here or of ``People``."""
+
+    def __init__(self, servers: Servers, seed: int, number: int) -> None:
+        random = Random(seed)
+        self.start = STARTS[random.randrange(len(STARTS))]
+        self.servers = servers
+        self.system = System(servers, self.start, can_find=random.random() < 0.7, seed=seed)
+        self.people = People(self.system, self.start, number)
+        self.watch = Watch(servers, self.system, self.people)
+        self._deaths = 0
+        self._planned_on: date | None = None
+
+    @property
+    def now(self) -> datetime:
+        """What the calendar shows."""
+        return self.system.clock.now()
+
+    async def play(self, actions: Sequence[Action]) -> None:
+        """Let ``actions`` happen, then everything come to its end.
+
+        Raises:
+            Violation: the system did something forbidden, or failed to do something owed.
+        """
+        await self.servers.prepare(self.start)
+        await self.system.plan()
+        for action in actions:
+            if action.name in CHANGES:
+                # No two changes of a person happen in one moment.
+                self._set_clock(self.now + TICK)
+            does = self.people if action.name in CHANGES else self
+            await getattr(does, action.name)(action.a, action.b, action.c)
+        await self._end()
+
+    # Time passes.
+
+    async def wait(self, stride: int, _: int, __: int) -> None:
+        """Let some time pass."""
+        self._set_clock(self.now + STRIDES[stride % len(STRIDES)])
+
+    async def wait_for_nine(self, which: int, offset: int, _: int) -> None:
+        """Go to an instant at which somebody is due, or a second before or after it."""
+        ahead = sorted(at for at in self.people.instants() if at > self.now)
+        if ahead:
+            at = ahead[which % len(ahead)]
+            self._set_clock(max(at + timedelta(seconds=offset % 3 - 1), self.now))
+
+    def _set_clock(self, at: datetime) -> None:
+        self.system.clock.set(min(at, self.start + timedelta(days=DAYS_WATCHED)))
+
+    # The system works, and dies at it: in one of three cases, at one of its first statements.
+
+    async def relay_user(self, _: int, __: int, fate: int) -> None:
+        """Publish what the user service has to tell."""
+        await self._mortal(self.system.relay_user(), fate)
+
+    async def relay_dispatcher(self, _: int, __: int, fate: int) -> None:
+        """Publish what the dispatcher has to tell."""
+        await self._mortal(self.system.relay_dispatcher(), fate)
+
+    async def deliver(self, queue: int, place: int, fate: int) -> None:
+        """Deliver any message of any queue; every fifth stays there and comes again."""
+        queues = self.system.broker.queues
+        waiting = [name for name in self.system.handlers if queues[name]]
+        if waiting:
+            name = waiting[queue % len(waiting)]
+            chosen = place // 5 % len(queues[name])
+            is_kept = place % 5 == 0
+            await self._mortal(self.system.deliver(name, chosen, is_kept=is_kept), fate)
+
+    async def lose(self, place: int, _: int, __: int) -> None:
+        """Lose a request: whoever waits for its answer asks again."""
+        requests = self.system.broker.queues[topology.DISPATCHER_REQUESTS.name]
+        if requests:
+            requests.pop(place % len(requests))
+
+    async def plan(self, steps: int, _: int, fate: int) -> None:
+        """Do some pieces of planning."""
+        for _step in range(steps % 6 + 1):
+            await self._mortal(self.system.plan(), fate)
+
+    async def release(self, _: int, __: int, fate: int) -> None:
+        """Release what is due."""
+        await self._mortal(self.system.release(), fate)
+
+    async def ask_again(self, _: int, __: int, fate: int) -> None:
+        """Ask again for what nobody answered."""
+        self.watch.is_asking_again = True
+        await self._mortal(self.system.ask_again(), fate)
+        self.watch.is_asking_again = False
+
+    async def settle(self, _: int, __: int, fate: int) -> None:
+        """Find lost outcomes and settle unknown ones."""
+        await self._mortal(self.system.settle(), fate)
+
+    async def close_days(self, _: int, __: int, fate: int) -> None:
+        """Close the days that are done."""
+        await self._mortal(self.system.close_days(), fate)
+
+    async def misanswer(self, first: int, second: int, silence: int) -> None:
+        """Have the provider answer the next mails otherwise, or not say what became of mails."""
+        answers = (ANSWERS[chosen % len(ANSWERS)] for chosen in (first, second))
+        self.system.provider.answers.extend(answers)
+        self.system.provider.is_silent = silence % 3 == 0
+
+    async def lose_confirms(self, kept: int, refused: int, _: int) -> None:
+        """Have the broker keep messages without confirming, or refuse them."""
+        self.system.broker.confirms_lost = kept % 3
+        self.system.broker.refusals = refused % 3
+
+    async def catch_up(self, _: int, __: int, ___: int) -> None:
+        """Do all there is to do now."""
+        self.system.broker.confirms_lost = self.system.broker.refusals = 0
+        await self._rest(is_final=False)
+
+    async def _mortal(self, work: Awaitable[object], fate: int) -> None:
+        if fate % 3 == 0:
+            self.servers.fate.die_at(fate // 6 % 16, is_after=bool(fate // 3 % 2))
+        try:
+            await self._survived(work)
+        finally:
+            self.servers.fate.spare()
+
+    async def _survived(self, work: Awaitable[object]) -> None:
+        """Await ``work``; a process that dies, or a confirm that does not come, is no surprise."""
+        try:
+            await work
+        except ProcessDied:
+            self._deaths += 1
+        except ExceptionGroup as errors:
+            _, others = errors.split(PublishError)
+            if others is not None:
+                raise others from errors
+
+    # Everything comes to its end.
+
+    async def _end(self) -> None:
+        """Let everything happen that still can, in good order, and hold the result to account."""
+        system = self.system
+        system.provider.answers.clear()
+        system.provider.is_silent = False
+        system.broker.confirms_lost = system.broker.refusals = 0
+        ended_at = self.now
+        await self._rest(is_final=True)
+        last = self.start + timedelta(days=DAYS_WATCHED + 1)
+        while self.now < last:
+            pending = await self.servers.planner_eye.fetchval(
+                "SELECT min(release_at) FROM plan WHERE state IN ('waiting', 'deferred')"
+            )
+            tomorrow = self.now + timedelta(days=1)
+            system.clock.set(max(min(pending or tomorrow, tomorrow, last), self.now))
+            await self._rest(is_final=True)
+        await self.watch.account(ended_at=ended_at, last=last)
+
+    async def _rest(self, *, is_final: bool) -> None:
+        """Work until nothing is left to do at this moment; finally also what an operator does.
+
+        Raises:
+            Violation: there is always something left.
+        """
+        for _ in range(ROUNDS):
+            work = await self._work()
+            if not work and is_final:
+                work = await self._operate()
+            if not work:
+                return
+        require(not is_final, "the system never comes to rest")
+
+    async def _work(self) -> int:
+        """Do one round of everything; return how much there was to do."""
+        system = self.system
+        work = 0
+        if self._planned_on != self.now.date():
+            while await system.plan():
+                work += 1
+            self._planned_on = self.now.date()
+        while await system.release():
+            work += 1
+        if self._deaths or system.provider.unknown:
+            work += await system.settle()
+        work += await system.relay()
+        for name in system.handlers:
+            while system.broker.queues[name]:
+                await self._survived(system.deliver(name, 0))
+                work += 1
+        return work
+
+    async def _operate(self) -> int:
+        """Have an operator settle what is unknown; ask again where nobody answers."""
+        unknown = await self.servers.dispatcher_eye.fetch(_UNKNOWN)
+        for row in unknown:
+            occurrence = occurrence_key(row["local_day"], row["person_id"], row["kind"])
+            is_accepted = self.system.provider.has(occurrence)
+            await self.system.settle_by_hand(occurrence, is_accepted=is_accepted)
+        if unknown:
+            return len(unknown)
+        released: int = await self.servers.planner_eye.fetchval(
+            "SELECT count(*) FROM plan WHERE state = 'released'"
+        )
+        if released:
+            await self.ask_again(0, 0, 1)
+        return released
+
+
+_UNKNOWN = """
+    SELECT unknown.local_day, unknown.person_id, unknown.kind
+    FROM delivery_events AS unknown
+    WHERE unknown.step = 1 AND unknown.type = 'unknown' AND NOT EXISTS (
+        SELECT FROM delivery_events AS settled
+        WHERE settled.step = 2 AND settled.release = unknown.release AND settled.kind = unknown.kind
+          AND settled.person_id = unknown.person_id AND settled.local_day = unknown.local_day
+    )
+"""

@@ -1,0 +1,169 @@
+"""Holds every mail, and in the end everything owed, against the oracle."""
+
+from collections import Counter, defaultdict
+from datetime import date, datetime
+from uuid import UUID
+
+from contracts import codec, dispatch
+from libs.ids import occurrence_key, parse_occurrence_key
+from libs.postgres.types import Record
+from services.dispatcher.domain.greeting import Mail
+from tests.model.oracle import KIND_NAMES, LATE_LIMIT, nine_on
+from tests.model.people import Life, People
+from tests.model.system import Servers, System
+
+ENDED = ("accepted", "refused", "suppressed", "expired", "cancelled")
+
+
+class Violation(AssertionError):  # noqa: N818
+    """The system did what the product's rules forbid."""
+
+
+def require(holds: bool, otherwise: str) -> None:
+    """Raise ``Violation`` with the text ``otherwise`` unless it ``holds``."""
+    if not holds:
+        raise Violation(otherwise)
+
+
+class Watch:
+    """Sees what is requested and what is sent, and audits the plan when all is over."""
+
+    def __init__(self, servers: Servers, system: System, people: People) -> None:
+        self.is_asking_again = False
+        self.ends: Counter[str] = Counter()
+        self._servers = servers
+        self._system = system
+        self._people = people
+        self._known_at_release: defaultdict[str, set[int]] = defaultdict(set)
+        system.broker.seen = self._see
+        system.provider.judge = self._judge
+
+    async def _see(self, type_name: str, body: bytes) -> None:
+        """Note from what the planner knew each request was made."""
+        if type_name != dispatch.DISPATCH_REQUESTED or self.is_asking_again:
+            return
+        for event in codec.decode(type_name, body):
+            version = await self._servers.planner_eye.fetchval(
+                "SELECT version FROM recipients WHERE person_id = $1", event.data.person_id
+            )
+            self._known_at_release[event.subject].add(version)
+
+    async def _judge(self, mail: Mail) -> None:
+        """Hold a mail that goes out now against the rules."""
+        now = self._system.clock.now()
+        day, person_id, kind = parse_occurrence_key(mail.occurrence)
+        history = self._people.lives[person_id].history
+        number = await self._servers.dispatcher_eye.fetchval(
+            "SELECT version FROM contacts WHERE person_id = $1", person_id
+        )
+        known = history.get(number)
+        due_at = nine_on(day, known.zone)
+        planned_from = self._known_at_release[mail.occurrence]
+        faults = {
+            "to someone who had left or opted out": not known.wants(kind),
+            "for a date that had moved away": not known.falls_on(kind, day),
+            "before its instant": now < due_at,
+            "after its late limit": now > due_at + LATE_LIMIT,
+            "to a suppressed address": known.email in self._people.suppressed,
+            "to another address": mail.recipient != known.email,
+            "a second time in its period": self._has_period_of(mail.occurrence),
+            "though it was not owed as the planner knew it": not any(
+                history.owes(version, kind, day) for version in planned_from
+            ),
+        }
+        for fault, is_so in faults.items():
+            require(not is_so, f"a mail went out {fault}: {mail.occurrence} at {now}")
+
+    def _has_period_of(self, occurrence: str, *, but: str = "") -> bool:
+        """Tell whether a mail of the same person, kind and year went out, other than ``but``."""
+        return any(
+            _period(mail.occurrence) == _period(occurrence) and mail.occurrence != but
+            for mail in self._system.provider.taken
+        )
+
+    async def account(self, *, ended_at: datetime, last: datetime) -> None:
+        """Hold every row of the plan and everything owed to account, as of ``last``.
+
+        Until ``ended_at`` messages were withheld and processes dead, so what expired before it may
+        have expired; from then on nothing is in the way of a greeting.
+
+        Raises:
+            Violation: something is lost, or is told otherwise than it was.
+        """
+        plan = await self._plan()
+        mails = Counter(mail.occurrence for mail in self._system.provider.taken)
+        for occurrence, row in plan.items():
+            self._account_for_row(occurrence, row, mails[occurrence], last)
+        for occurrence in mails:
+            require(occurrence in plan, f"{occurrence} was sent and is in no plan")
+        closed = await self._closed_days()
+        for life in self._people.lives.values():
+            for kind in KIND_NAMES:
+                for day in self._people.days():
+                    planned = plan.get(occurrence_key(day, life.person_id, kind))
+                    self._account_for_debt(life, kind, day, planned, closed, ended_at)
+        for eye in (self._servers.planner_eye, self._servers.dispatcher_eye):
+            waiting = await eye.fetchval("SELECT count(*) FROM set_aside")
+            require(waiting == 0, "a message was set aside")
+
+    def _account_for_row(self, occurrence: str, row: Record, mails: int, last: datetime) -> None:
+        state, reason = row["state"], row["reason"]
+        self.ends[" ".join(filter(None, (state, reason)))] += 1
+        if state not in ENDED:
+            zone = self._people.lives[row["person_id"]].history.last.zone
+            is_ahead = nine_on(row["local_day"], zone) > last
+            require(is_ahead, f"{occurrence} is still {state} ({reason}) at the end")
+        is_told = (state == "accepted") == (mails > 0)
+        require(is_told, f"{occurrence} is {state} ({reason}), mails of it: {mails}")
+
+    def _account_for_debt(
+        self,
+        life: Life,
+        kind: str,
+        day: date,
+        row: Record | None,
+        closed: set[date],
+        ended_at: datetime,
+    ) -> None:
+        """Require that what is owed in the end was sent, or ended for a reason that holds."""
+        final = life.history.last
+        if not life.history.owes(final.number, kind, day):
+            return
+        occurrence = occurrence_key(day, life.person_id, kind)
+        # One that moved may have expired where it was before.
+        first_due_at = min(nine_on(day, version.zone) for version in life.history.versions)
+        is_past = first_due_at + LATE_LIMIT < ended_at
+        if row is None:
+            # Whoever is heard of only after the day was closed is not asked for any more.
+            require(is_past and day in closed, f"{occurrence} is owed and in no plan")
+            return
+        addresses = {version.email for version in life.history.versions}
+        allowed = {
+            ("accepted", None): True,
+            ("refused", "recipient_refused"): occurrence in self._system.provider.refused,
+            ("suppressed", "already_greeted"): self._has_period_of(occurrence, but=occurrence),
+            ("suppressed", "address_suppressed"): bool(addresses & self._people.ever_suppressed),
+            ("expired", "too_late"): is_past,
+        }
+        end = row["state"], row["reason"]
+        due_at = nine_on(day, final.zone)
+        require(allowed.get(end, False), f"{occurrence} is owed (due {due_at}) and ended as {end}")
+
+    async def _plan(self) -> dict[str, Record]:
+        rows = await self._servers.planner_eye.fetch(
+            "SELECT local_day, person_id, kind, state, reason, period FROM plan"
+        )
+        return {
+            occurrence_key(row["local_day"], row["person_id"], row["kind"]): row for row in rows
+        }
+
+    async def _closed_days(self) -> set[date]:
+        rows = await self._servers.planner_eye.fetch(
+            "SELECT local_day FROM days WHERE closed_at IS NOT NULL"
+        )
+        return {row["local_day"] for row in rows}
+
+
+def _period(occurrence: str) -> tuple[int, UUID, str]:
+    day, person_id, kind = parse_occurrence_key(occurrence)
+    return day.year, person_id, kind
