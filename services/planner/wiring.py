@@ -45,7 +45,7 @@ from services.planner.entrypoints.consumers import (
 )
 from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
-from services.planner.entrypoints.relay_loops import relay_upkeep_loop, relay_loop
+from services.planner.entrypoints.relay_loops import relay_loop, relay_upkeep_loop
 from services.planner.entrypoints.tzdata_command import Wanted, adoption_lines, comparison_lines
 from services.planner.entrypoints.zone_data import (
     OTHER_ZONE_DATA,

@@ -6,7 +6,6 @@ from uuid import UUID
 import msgspec
 
 from libs.postgres.types import Connection
-from services.dispatcher.adapters.delivery_events import oldest_day
 from services.dispatcher.adapters.sql import SQL
 
 
@@ -69,12 +68,8 @@ async def list_story(
 
 
 async def list_unknown(
-    connection: Connection,
-    *,
-    now: datetime,
-    after: tuple[date, UUID, str],
-    limit: int,
+    connection: Connection, *, after: tuple[date, UUID, str], limit: int
 ) -> list[UnknownOutcome]:
     """Return up to ``limit`` unsettled unknown outcomes that follow ``after``."""
-    rows = await connection.fetch(SQL.list_unknown, oldest_day(now), *after, limit)
+    rows = await connection.fetch(SQL.list_unknown, *after, limit)
     return [UnknownOutcome(**row) for row in rows]

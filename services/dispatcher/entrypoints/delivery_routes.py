@@ -96,17 +96,13 @@ async def tell_story(
 
 @get("/v1/unknown", guards=[require("deliveries:read")], tags=["deliveries"])
 async def list_unknown(
-    pool: Provided[Pool],
-    clock: Provided[Clock],
-    limit: Limit = DEFAULT_LIMIT,
-    cursor: CursorText = None,
+    pool: Provided[Pool], limit: Limit = DEFAULT_LIMIT, cursor: CursorText = None
 ) -> Page[UnknownOutcome]:
-    """List deliveries of which nobody knows yet whether the provider took them."""
+    """List deliveries of which nobody knows whether the provider took them, the oldest first."""
     after = decode_cursor(cursor, _Position, scope=_UNKNOWN) if cursor else None
     async with pool.acquire() as connection:
         items = await ledger.list_unknown(
             connection,
-            now=clock.now(),
             after=(after.local_day, after.person_id, after.kind)
             if after
             else (date.min, _NOWHERE, ""),

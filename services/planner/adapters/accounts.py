@@ -64,6 +64,14 @@ async def list_occurrences(
     return [Occurrence(**row) for row in rows]
 
 
+async def list_expired(
+    connection: Connection, local_day: date, *, after: tuple[UUID, str], limit: int
+) -> list[Occurrence]:
+    """Return what of a day expired, by person and kind after ``after``."""
+    rows = await connection.fetch(SQL.list_expired, local_day, *after, limit)
+    return [Occurrence(**row) for row in rows]
+
+
 async def list_kind_rows(
     connection: Connection,
     person_id: UUID,

@@ -13,6 +13,7 @@ from services.planner.adapters import accounts, days
 from services.planner.adapters.accounts import InstantProgress, Occurrence
 from services.planner.adapters.blocks import find_blocks
 from services.planner.adapters.days import Progress
+from services.planner.adapters.holds import list_person_cancellations, list_person_pauses
 from services.planner.adapters.recipients import list_recipients
 from services.planner.domain.account import Entry
 from services.planner.domain.decision import Decision, decide, next_decision
@@ -83,6 +84,14 @@ async def read_progress(pool: Pool, local_day: date) -> list[InstantProgress]:
         return await accounts.read_progress(connection, local_day)
 
 
+async def list_expired(
+    pool: Pool, local_day: date, *, after: tuple[UUID, str], limit: int
+) -> list[Occurrence]:
+    """Return what of a day was too late to be sent, by person and kind after ``after``."""
+    async with pool.acquire() as connection:
+        return await accounts.list_expired(connection, local_day, after=after, limit=limit)
+
+
 async def read_occasions(
     pool: Pool, person_id: UUID, kinds: Mapping[str, Kind], *, now: datetime
 ) -> Occasions | None:
@@ -102,11 +111,22 @@ async def read_occasions(
             limit=MAX_OCCURRENCES,
         )
         blocks = await find_blocks(connection, person_id)
+        pauses = await list_person_pauses(connection, person_id)
+        cancellations = await list_person_cancellations(
+            connection, person_id, since=now.date() - timedelta(days=HISTORY_DAYS)
+        )
     rows: dict[str, list[PlannedDay]] = defaultdict(list)
     for one in planned:
         rows[one.kind].append(one.day())
     facts = {
-        name: Facts(now=now, rows=tuple(rows[name]), blocks=blocks) for name in (*kinds, *rows)
+        name: Facts(
+            now=now,
+            rows=tuple(rows[name]),
+            blocks=blocks,
+            pauses=tuple(pauses),
+            cancellations=tuple(cancellations),
+        )
+        for name in (*kinds, *rows)
     }
     there = {(one.local_day, one.kind) for one in planned}
     upcoming = (
@@ -145,6 +165,12 @@ async def explain(
                 connection, person_id, kind.name, periods=_periods(kind, asked), days=asked
             ),
             blocks=await find_blocks(connection, person_id),
+            pauses=tuple(await list_person_pauses(connection, person_id)),
+            cancellations=tuple(
+                await list_person_cancellations(
+                    connection, person_id, since=min(asked, default=now.date())
+                )
+            ),
         )
     return Explanation(
         recipient=recipient,

@@ -21,12 +21,20 @@ class UndatedError(Exception):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One condition: its name, the word for when it does not hold, whether it does, its inputs."""
+    """One condition: its name, the word for when it does not hold, whether it does.
+
+    ``look`` tells what it looked at; only explanations ask, simulations decide without.
+    """
 
     name: str
     reason: str
     holds: bool
-    inputs: dict[str, str]
+    look: Callable[[], dict[str, str]]
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """What it looked at."""
+        return self.look()
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,13 +58,15 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def refusal(self) -> Rule | None:
-        """The first rule that refused; None where the occurrence is owed."""
-        return next((rule for rule in self.rules if not rule.holds), None)
+        """The first rule that refused, which is the last asked; None where all held."""
+        last = self.rules[-1]
+        return None if last.holds else last
 
     @property
     def reason(self) -> str | None:
         """The word of the first rule that refused."""
-        return None if self.refusal is None else self.refusal.reason
+        refusal = self.refusal
+        return None if refusal is None else refusal.reason
 
     def dated(self) -> tuple[date, datetime, datetime, date]:
         """Return ``local_day``, ``due_at``, ``expires_at`` and ``period`` of one that has them.
@@ -81,9 +91,10 @@ def decide(
     """Say whether ``recipient`` is owed a greeting of ``kind`` for ``local_day``.
 
     In order: the person is there and wants the kind, has the date, it falls on the day and not
-    before it happened; all of this was known by the instant at which it is due; that is not too
-    long ago; nothing blocks the mail, no other day of the period was greeted, and nothing else has
-    become of it. ``local_day`` is None where the date falls on no day that was asked about.
+    before it happened; all of this was known by the instant at which it is due; it is not called
+    off, and not too late; nothing blocks the mail and no pause holds it; no other day of the period
+    was greeted, and nothing else has become of it. ``local_day`` is None where the date falls on no
+    day that was asked about.
     """
     origin = recipient.origin_of(kind) if recipient.is_active else None
     due_at = None
@@ -143,94 +154,162 @@ def _rules(asked: _Asked) -> Iterator[Rule]:
         return
     yield _date_has_happened(asked, asked.origin, asked.local_day)
     yield _known_in_time(asked, asked.local_day, asked.due_at)
+    yield _not_called_off(asked.facts, asked.kind, asked.local_day)
     yield _not_too_late(asked, asked.local_day, asked.due_at)
     yield _mail_is_not_blocked(asked.facts, asked.kind)
+    yield _not_paused(asked.facts, asked.kind, asked.local_day)
     yield _only_day_of_period(asked, asked.local_day)
     yield _not_ended_already(asked.facts, asked.local_day)
 
 
 def _person_is_there(recipient: Recipient) -> Rule:
-    inputs = {"active": _word(recipient.is_active), "erased": _word(recipient.is_erased)}
-    return Rule("person_is_there", "user_removed", recipient.is_active, inputs)
+    return Rule(
+        "person_is_there",
+        "user_removed",
+        recipient.is_active,
+        lambda: {"active": _word(recipient.is_active), "erased": _word(recipient.is_erased)},
+    )
 
 
 def _kind_is_wanted(recipient: Recipient, kind: Kind) -> Rule:
-    inputs = {"kind": kind.name, "opt_outs": " ".join(recipient.opt_outs)}
-    return Rule("kind_is_wanted", "opted_out", kind.name not in recipient.opt_outs, inputs)
+    return Rule(
+        "kind_is_wanted",
+        "opted_out",
+        kind.name not in recipient.opt_outs,
+        lambda: {"kind": kind.name, "opt_outs": " ".join(recipient.opt_outs)},
+    )
 
 
 def _date_is_known(recipient: Recipient, kind: Kind) -> Rule:
     text = recipient.dates.get(kind.date_field)
-    inputs = {"field": kind.date_field, "date": text or ""}
-    return Rule("date_is_known", "no_date", text is not None, inputs)
+    return Rule(
+        "date_is_known",
+        "no_date",
+        text is not None,
+        lambda: {"field": kind.date_field, "date": text or ""},
+    )
 
 
 def _date_falls_on_day(asked: _Asked, origin: Origin) -> Rule:
     falls = asked.local_day is not None and falls_on(
         asked.local_day, asked.kind, origin=origin, leap_day=asked.recipient.leap_day
     )
-    inputs = _dates(asked) | {"cadence": asked.kind.cadence, "leap_day": asked.recipient.leap_day}
-    return Rule("date_falls_on_day", "other_day", falls, inputs)
+    return Rule(
+        "date_falls_on_day",
+        "other_day",
+        falls,
+        lambda: {
+            **_dates(asked),
+            "cadence": asked.kind.cadence,
+            "leap_day": asked.recipient.leap_day,
+        },
+    )
 
 
 def _date_has_happened(asked: _Asked, origin: Origin, local_day: date) -> Rule:
-    return Rule("date_has_happened", "before_date", has_begun(origin, local_day), _dates(asked))
+    has_happened = has_begun(origin, local_day)
+    return Rule("date_has_happened", "before_date", has_happened, lambda: _dates(asked))
 
 
 def _known_in_time(asked: _Asked, local_day: date, due_at: datetime) -> Rule:
-    """What was ahead in a zone lived in since then stays owed, wherever the person moves to."""
+    """What was ahead in a zone lived in since then stays owed, wherever the person moves to.
+
+    So does what the plan holds undecided.
+    """
     since = asked.recipient.since(asked.kind)
-    zones = asked.recipient.zones_since(asked.kind)
+    _, *zones_left = asked.recipient.zones_since(asked.kind)
     is_pending = asked.facts.is_pending(local_day)
-    inputs = {
-        "due_at": due_at.isoformat(),
-        "since": since.isoformat(),
-        "zone": asked.recipient.zone,
-        "zones_left": " ".join(zones[1:]),
-        "planned": _word(is_pending),
-    }
-    was_ahead = any(
-        asked.instant_of(local_day, asked.kind.wall_time, zone) >= since for zone in zones
+    was_ahead = due_at >= since or any(
+        asked.instant_of(local_day, asked.kind.wall_time, zone) >= since for zone in zones_left
     )
-    return Rule("known_in_time", "known_too_late", was_ahead or is_pending, inputs)
+    return Rule(
+        "known_in_time",
+        "known_too_late",
+        was_ahead or is_pending,
+        lambda: {
+            "due_at": due_at.isoformat(),
+            "since": since.isoformat(),
+            "zone": asked.recipient.zone,
+            "zones_left": " ".join(zones_left),
+            "planned": _word(is_pending),
+        },
+    )
+
+
+def _not_called_off(facts: Facts, kind: Kind, local_day: date) -> Rule:
+    found = facts.cancellation_of(kind.name, local_day)
+    return Rule(
+        "not_called_off",
+        "called_off",
+        found is None or facts.was_greeted(local_day),
+        lambda: {
+            "cancellation": "" if found is None else str(found.cancellation_id),
+            "cancelled_at": "" if found is None else found.cancelled_at.isoformat(),
+        },
+    )
+
+
+def _not_paused(facts: Facts, kind: Kind, local_day: date) -> Rule:
+    pauses = facts.pauses_of(kind.name)
+    return Rule(
+        "not_paused",
+        "paused",
+        not pauses or facts.was_greeted(local_day),
+        lambda: {"pauses": " ".join(str(pause.pause_id) for pause in pauses)},
+    )
 
 
 def _not_too_late(asked: _Asked, local_day: date, due_at: datetime) -> Rule:
     now, expires_at = asked.facts.now, due_at + asked.kind.late_limit
     row = asked.facts.row_on(local_day)
     is_asked_for = row is not None and row.state in {"released", "accepted"}
-    inputs = {
-        "expires_at": expires_at.isoformat(),
-        "now": "" if now is None else now.isoformat(),
-        "state": "" if row is None else row.state,
-    }
-    is_useful = now is None or now <= expires_at or is_asked_for
-    return Rule("not_too_late", "too_late", is_useful, inputs)
+    return Rule(
+        "not_too_late",
+        "too_late",
+        now is None or now <= expires_at or is_asked_for,
+        lambda: {
+            "expires_at": expires_at.isoformat(),
+            "now": "" if now is None else now.isoformat(),
+            "state": "" if row is None else row.state,
+        },
+    )
 
 
 def _mail_is_not_blocked(facts: Facts, kind: Kind) -> Rule:
     block = facts.block_of(kind.name)
-    return Rule("mail_is_not_blocked", block or "blocked", block is None, dict(facts.blocks))
+    reason = block or "blocked"
+    return Rule("mail_is_not_blocked", reason, block is None, lambda: dict(facts.blocks))
 
 
 def _only_day_of_period(asked: _Asked, local_day: date) -> Rule:
     """Until it is known what became of another day, this one waits for it."""
     period = RECURRENCES[asked.kind.cadence].period_of(local_day)
     holder = asked.facts.holder_of(period, beside=local_day)
-    inputs = {"period": period.isoformat(), "greeted_day": "", "greeted_state": ""}
-    if holder is None:
-        return Rule("only_day_of_period", "already_greeted", True, inputs)
-    inputs |= {"greeted_day": holder.local_day.isoformat(), "greeted_state": holder.state}
-    reason = "already_greeted" if holder.state == "accepted" else "in_flight"
-    return Rule("only_day_of_period", reason, False, inputs)
+    is_under_way = holder is not None and holder.state != "accepted"
+    return Rule(
+        "only_day_of_period",
+        "in_flight" if is_under_way else "already_greeted",
+        holder is None,
+        lambda: {
+            "period": period.isoformat(),
+            "greeted_day": "" if holder is None else holder.local_day.isoformat(),
+            "greeted_state": "" if holder is None else holder.state,
+        },
+    )
 
 
 def _not_ended_already(facts: Facts, local_day: date) -> Rule:
     row = facts.row_on(local_day)
-    if row is None:
-        return Rule("not_ended_already", "ended", True, {"state": "", "reason": ""})
-    inputs = {"state": row.state, "reason": row.reason or ""}
-    return Rule("not_ended_already", row.reason or row.state, not row.has_ended, inputs)
+    reason = "ended" if row is None else row.reason or row.state
+    return Rule(
+        "not_ended_already",
+        reason,
+        row is None or not row.has_ended,
+        lambda: {
+            "state": "" if row is None else row.state,
+            "reason": "" if row is None else row.reason or "",
+        },
+    )
 
 
 def _dates(asked: _Asked) -> dict[str, str]:

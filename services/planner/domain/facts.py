@@ -6,6 +6,7 @@ from datetime import date, datetime
 import msgspec
 
 from contracts.recipient_events import EVERY_KIND
+from services.planner.domain.holds import Cancellation, Pause
 from services.planner.domain.state import PENDING, State
 
 # Ended only because the person was away: planning brings such a row back when it is owed again.
@@ -33,12 +34,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     ``now`` is when the question is asked. ``rows`` are the plan's rows of this person and kind, at
     least those of the period in question. ``blocks`` maps a kind, or ``*`` for every kind, to the
-    reason for which the dispatcher mails nothing.
+    reason for which the dispatcher mails nothing. ``pauses``, open ones, and ``cancellations`` are
+    those that hold this person or everyone.
     """
 
     now: datetime | None = None
     rows: tuple[PlannedDay, ...] = ()
     blocks: Mapping[str, str] = {}
+    pauses: tuple[Pause, ...] = ()
+    cancellations: tuple[Cancellation, ...] = ()
 
     def row_on(self, local_day: date | None) -> PlannedDay | None:
         """Return what the plan holds for ``local_day``."""
@@ -59,6 +63,22 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     def block_of(self, kind: str) -> str | None:
         """Return the reason for which nothing of ``kind`` is mailed."""
         return self.blocks.get(EVERY_KIND) or self.blocks.get(kind)
+
+    def pauses_of(self, kind: str) -> tuple[Pause, ...]:
+        """Return the pauses that hold ``kind``: all of them have to end."""
+        return tuple(pause for pause in self.pauses if pause.kind in {None, kind})
+
+    def cancellation_of(self, kind: str, local_day: date) -> Cancellation | None:
+        """Return what calls off ``kind`` on ``local_day``."""
+        found = (
+            one for one in self.cancellations if one.kind in {None, kind} and one.covers(local_day)
+        )
+        return next(found, None)
+
+    def was_greeted(self, local_day: date) -> bool:
+        """Tell whether the mail of ``local_day`` was taken: nothing holds it any more."""
+        row = self.row_on(local_day)
+        return row is not None and row.state == "accepted"
 
 
 NO_FACTS = Facts()

@@ -13,6 +13,7 @@ from libs.httpapi.edge import NO_EDGE, Edge
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from services.planner.entrypoints import (
+    expired_routes,
     explain_routes,
     hold_routes,
     occurrence_routes,
@@ -28,6 +29,7 @@ VERSION = "0.1.0"
 
 ROUTES = (
     plan_routes.ROUTES,
+    expired_routes.ROUTES,
     occurrence_routes.ROUTES,
     explain_routes.ROUTES,
     hold_routes.ROUTES,

@@ -24,4 +24,4 @@ def relay_upkeep_loop(pool: Pool, relay: Relay, *, pause_s: float) -> Loop:
         async with pool.acquire() as connection:
             OUTBOX_AGE_SECONDS.set(await oldest_unpublished_s(connection))
 
-    return Loop("outbox", step, pause_s=pause_s)
+    return Loop("relay-upkeep", step, pause_s=pause_s)

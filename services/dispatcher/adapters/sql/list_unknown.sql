@@ -1,5 +1,5 @@
--- List up to $5 unknown outcomes that are not settled, by day, person and kind after ($2, $3, $4);
--- $1 the oldest local day to look at.
+-- List up to $4 unknown outcomes that are not settled, by day, person and kind after ($1, $2, $3),
+-- however old: somebody has to decide about each.
 -- Reads delivery_events_unknown_idx and delivery_events_pkey.
 SELECT
     outcome.local_day, outcome.person_id, outcome.kind, outcome.release, outcome.reason,
@@ -14,7 +14,8 @@ JOIN delivery_events AS claim
 WHERE outcome.step = 1
   AND outcome.type = 'unknown'
   AND outcome.local_day >= $1
-  AND (outcome.local_day, outcome.person_id, outcome.kind) > ($2, $3, $4)
+  AND outcome.local_day >= $1::date
+  AND (outcome.local_day, outcome.person_id, outcome.kind) > ($1::date, $2::uuid, $3::text)
   AND NOT EXISTS (
       SELECT FROM delivery_events AS settlement
       WHERE settlement.local_day = outcome.local_day
@@ -24,4 +25,4 @@ WHERE outcome.step = 1
         AND settlement.step = 2
   )
 ORDER BY outcome.local_day, outcome.person_id, outcome.kind, outcome.release
-LIMIT $5
+LIMIT $4
