@@ -149,7 +149,8 @@ async def test_what_a_contact_was_is_kept_for_its_time_and_goes_with_the_person(
         await project_contacts(pool, [told(newer, user_events.USER_CHANGED)])
     erased = UserErased(id=ada.id, version=3, schedule_version=3)
     await project_contacts(pool, [told(erased, user_events.USER_ERASED)])
-    assert await pool.fetch("SELECT person_id FROM former_contacts") == [(bea.id,)]
+    kept = await pool.fetch("SELECT person_id FROM former_contacts")
+    assert [row["person_id"] for row in kept] == [bea.id]
     async with pool.acquire() as connection:
         assert await drop_former_contacts(connection, older_than_s=3600, limit=10) == 0
         assert await drop_former_contacts(connection, older_than_s=0, limit=10) == 1

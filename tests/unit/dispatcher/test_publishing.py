@@ -144,7 +144,8 @@ def test_any_text_is_compiled_or_refused_and_nothing_else(source: str) -> None:
         render = compile_template(source, is_html=True)
     except TemplateError:
         return
-    values = dict.fromkeys(VARIABLES, "x") | {"years": 1}
+    values: dict[str, str | int | None] = dict.fromkeys(VARIABLES, "x")
+    values["years"] = 1
     try:
         assert isinstance(render(values), str)
     except UNFILLABLE:
