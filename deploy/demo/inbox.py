@@ -41,7 +41,10 @@ async def _serve(options: argparse.Namespace) -> None:
     faults = FaultBox(_ordered(options), seed=options.seed)
     answer = InboxHttp(store, faults, Vendors(store, faults, lean=options.lean)).answer
     smtp = await loop.create_server(
-        lambda: SmtpSession(store, faults), options.host, options.smtp_port, backlog=1024
+        lambda: SmtpSession(store, faults, lean=options.lean),
+        options.host,
+        options.smtp_port,
+        backlog=1024,
     )
     http = await loop.create_server(
         lambda: HttpSession(answer), options.host, options.http_port, backlog=1024

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import herd, planning, relay
+from tests.bench import herd, planning, relay, smtp
 from tests.bench.processor import reference_loop_s
 
 ROOT = Path(__file__).parents[2]
@@ -56,6 +56,11 @@ def _benchmarks(mails: int) -> dict[str, Callable[[], Awaitable[Result]]]:
         "planning": lambda: planning.measure(servers[0]),
         "herd-postmark": through("postmark"),
         "herd-vendor": through("vendor"),
+        "herd-smtp": through("smtp"),
+        "smtp-ours": lambda: smtp.measure(smtp.send_by_ours, "SMTP client, ours"),
+        "smtp-aiosmtplib": lambda: smtp.measure(
+            smtp.send_by_aiosmtplib, "SMTP client, aiosmtplib pooled"
+        ),
     }
 
 

@@ -30,8 +30,9 @@ async def measure(
         env = {
             "JUBILEE_CLOCK": clock,
             "DISPATCHER_PROVIDER": provider,
-            "DISPATCHER_PROVIDER_URL": town.inbox_url,
         }
+        if provider != "smtp":
+            env["DISPATCHER_PROVIDER_URL"] = town.inbox_url
         due_s = time.time() + _PREPARATION_S
         for name in ("planner", "dispatcher-1", "dispatcher-2"):
             await town.start(name, env=env)
