@@ -111,6 +111,7 @@ async def test_person_who_moved_while_queued_is_returned_to_the_planner(
     assert [event.data.reason for event in await published(pool)] == ["schedule_changed"]
 
 
+@pytest.mark.edge_case("EC-RC-002")
 async def test_renamed_person_is_greeted_by_the_new_name(
     courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
 ) -> None:

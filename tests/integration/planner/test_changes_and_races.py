@@ -153,12 +153,31 @@ async def test_a_date_moved_away_while_in_the_broker_ends_cancelled(world: World
     assert await world.state(BERLINER, TODAY) == ("cancelled", "date_changed")
 
 
+@pytest.mark.edge_case("EC-BD-015")
 async def test_a_date_moved_away_before_the_release_ends_cancelled(world: World) -> None:
     await planned(world)
     await world.project(changed(BERLINER, birthday="1990-06-16"))
     assert await world.state(BERLINER, TODAY) == ("cancelled", "date_changed")
     assert await world.state(BERLINER, day("2026-06-16")) == ("waiting", None)
     assert await world.release_at("2026-06-14 07:00") == []
+
+
+@pytest.mark.edge_case("EC-AN-012")
+async def test_an_anniversary_changed_after_planning_is_cancelled_and_planned_anew(
+    world: World,
+) -> None:
+    married = a_recipient(anniversary="2020-06-14")
+    await planned(world, married)
+    await world.project(changed(married, dates={"anniversary": "2020-06-15"}))
+    before = await world.row(married, TODAY, "anniversary")
+    assert (before["state"], before["reason"]) == ("cancelled", "date_changed")
+    assert await world.release_at("2026-06-14 07:00") == []
+    (request,) = await world.release_at("2026-06-15 07:00")
+    assert (request.kind, request.local_day, request.years) == (
+        "anniversary",
+        day("2026-06-15"),
+        6,
+    )
 
 
 # date removed and put back
@@ -247,6 +266,18 @@ async def test_who_left_while_queued_is_suppressed_when_handed_back(
     await world.project(changed(BERLINER, **given))
     await world.hand_back(request)
     assert await world.state(BERLINER, TODAY) == ("suppressed", reason)
+
+
+@pytest.mark.edge_case("EC-AN-011")
+async def test_an_anniversary_of_someone_deleted_after_planning_is_not_requested(
+    world: World,
+) -> None:
+    married = a_recipient(anniversary="2020-06-14")
+    await planned(world, married)
+    await world.project(changed(married, is_active=False))
+    assert await world.release_at("2026-06-14 07:00") == []
+    row = await world.row(married, TODAY, "anniversary")
+    assert (row["state"], row["reason"], row["release"]) == ("suppressed", "user_removed", 0)
 
 
 async def test_who_left_while_deferred_is_suppressed_at_the_retry(world: World) -> None:

@@ -200,6 +200,26 @@ async def test_what_is_called_off_is_explained_and_next_year_is_not(
     assert next_year["is_owed"]
 
 
+@pytest.mark.edge_case("EC-S-015", "EC-S-018")
+async def test_what_is_a_day_late_is_sent_as_late_and_what_is_two_days_late_is_listed(
+    world: World, call: Call
+) -> None:
+    kept = a_recipient(birthday="1990-06-14")
+    lost = a_recipient(birthday="1990-06-14", zone="Asia/Tokyo")
+    await world.project(kept, lost)
+    await world.plan()
+    (request,) = await world.release_at("2026-06-16 07:00")
+    assert request.person_id == kept.person_id
+    await world.accept(request)
+    _, told = await call("GET", f"/v1/users/{kept.person_id}/occurrences")
+    sent = next(one for one in told["items"] if one["local_day"] == "2026-06-14")
+    assert (sent["state"], sent["lateness_s"]) == ("accepted", 48 * 3600.0)
+    _, page = await call("GET", "/v1/plans/2026-06-14/expired")
+    assert [(one["person_id"], one["reason"]) for one in page["items"]] == [
+        (str(lost.person_id), "too_late")
+    ]
+
+
 async def test_what_expired_is_listed_page_by_page(world: World, call: Call) -> None:
     people = [a_recipient(person_id=person_id(n), birthday="1990-06-14") for n in range(5)]
     await world.project(*people)

@@ -34,7 +34,7 @@ async def paused(
 ) -> Pause:
     held, _ = await pause(
         world.pool,
-        person_id=person and person.person_id,
+        person_id=None if person is None else person.person_id,
         kind=kind,
         reason=None,
         now=world.clock.now(),
@@ -58,7 +58,7 @@ async def called_off(
 ) -> Cancellation:
     cancellation, _ = await cancel(
         world.pool,
-        person_id=person and person.person_id,
+        person_id=None if person is None else person.person_id,
         kind=kind,
         first_day=first,
         last_day=last,
