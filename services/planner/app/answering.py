@@ -21,7 +21,8 @@ from services.planner.adapters.days import lock_days_shared, reopen_days
 from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
 from services.planner.adapters.zone_data import hold_zone_data
-from services.planner.domain.planned import calendar_pause, decide_anew, return_pause_s
+from services.planner.app.judging import decided_anew
+from services.planner.domain.planned import calendar_pause, return_pause_s
 
 _SETTLED: dict[str, outcomes.Settled] = {
     dispatch.DELIVERY_REFUSED: "refused",
@@ -100,7 +101,7 @@ async def _plan_anew(
     changes = []
     for row in rows:
         pause = calendar_pause(return_pause_s(row.release), rate=rate)
-        change = decide_anew(
+        change = decided_anew(
             row, people.get(row.person_id), kinds.get(row.kind), earliest_at=now + pause
         )
         changes.append(change)

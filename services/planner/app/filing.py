@@ -16,8 +16,8 @@ from services.planner.adapters.kinds import (
 )
 from services.planner.adapters.recipients import lock_next_recipients
 from services.planner.adapters.zone_data import hold_zone_data
+from services.planner.app.judging import celebrations
 from services.planner.app.planning import plan_celebrations
-from services.planner.domain.celebration import celebrations_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ async def file_next_people(
             return False
         people = await lock_next_recipients(connection, after=filing.upto, limit=limit)
         kind = kinds[filing.kind]
-        filed = [one for person in people for one in celebrations_of(person, [kind])]
+        filed = [one for person in people for one in celebrations(person, [kind])]
         await file_celebrations(connection, filed)
         open_days = await list_open_days(connection)
         await plan_celebrations(connection, filed, [kind], open_days=open_days)

@@ -17,9 +17,9 @@ from services.planner.adapters.recipients import (
     update_recipients,
 )
 from services.planner.adapters.zone_data import hold_zone_data
+from services.planner.app.judging import celebrations, rescheduled
 from services.planner.app.planning import plan_celebrations
-from services.planner.domain.celebration import Celebration, celebrations_of
-from services.planner.domain.planned import reschedule
+from services.planner.domain.celebration import Celebration
 from services.planner.domain.recipient import Recipient
 
 
@@ -102,7 +102,7 @@ async def _file(
 def _celebrations(
     recipient: Recipient | None, kinds: Mapping[str, Kind]
 ) -> dict[tuple[int, str], Celebration]:
-    found = [] if recipient is None else celebrations_of(recipient, kinds.values())
+    found = [] if recipient is None else celebrations(recipient, kinds.values())
     return {(one.bucket, one.kind): one for one in found}
 
 
@@ -120,7 +120,7 @@ async def _move_planned(
         return
     rows = await lock_unanswered(connection, sorted(moved), open_days)
     changes = (
-        reschedule(row, moved[row.person_id], kinds.get(row.kind))
+        rescheduled(row, moved[row.person_id], kinds.get(row.kind))
         for row in rows
         if row.state != "released"
     )

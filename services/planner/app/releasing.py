@@ -17,8 +17,8 @@ from services.planner.adapters.recipients import list_recipients
 from services.planner.adapters.releases import NextRelease, Taken, Window
 from services.planner.adapters.requests import publish_requests
 from services.planner.adapters.zone_data import hold_zone_data, is_being_replanned
+from services.planner.app.judging import rescheduled
 from services.planner.domain.horizon import last_due_day
-from services.planner.domain.planned import reschedule
 
 logger = logging.getLogger(__name__)
 
@@ -123,6 +123,6 @@ async def _reschedule_stale(
         return
     people = await list_recipients(connection, releases.people_of(stale))
     changes = (
-        reschedule(row.planned(), people[row.person_id], kinds.get(row.kind)) for row in stale
+        rescheduled(row.planned(), people[row.person_id], kinds.get(row.kind)) for row in stale
     )
     await change_plan(connection, [change for change in changes if change], now=now)

@@ -97,6 +97,11 @@ def decide_anew(
     return change
 
 
+def give_up(row: Planned, reason: str) -> Change:
+    """Return that nothing comes of the row, for ``reason``."""
+    return _suppressed(row, reason)
+
+
 def return_pause_s(release: int) -> float:
     """Return the real seconds to wait after the ``release``-th request came back: 1, 2, 4 … 60."""
     return min(FIRST_RETURN_PAUSE_S * 2.0 ** min(release - 1, 10), LONGEST_RETURN_PAUSE_S)
