@@ -3,10 +3,12 @@
 -- Parameters: $3 e-mail key, $4 external id, $5 and $6 bounds of the name prefix, $7 birthday (month
 -- * 100 + day), $8 zone; a NULL does not filter. The id never changes, so pages neither skip nor
 -- repeat a person while data change. Reads people_birthday_idx.
+-- Both bounds of the day say "equal", in a way that only that index answers in order: whatever the
+-- statistics are, the primary key is not walked instead.
 SELECT people.state::text AS state
 FROM people
 WHERE people.status = 'active'
-  AND people.person_id > $1
+  AND (people.birthday_month_day, people.person_id) > ($7::smallint, $1::uuid)
   AND ($3::text IS NULL OR people.email_key = $3::text)
   AND ($4::text IS NULL OR people.external_id = $4::text)
   AND (
@@ -14,7 +16,7 @@ WHERE people.status = 'active'
     OR people.name_key >= $5::text AND people.name_key < $6::text
     OR people.family_name_key >= $5::text AND people.family_name_key < $6::text
   )
-  AND people.birthday_month_day = $7::smallint
+  AND people.birthday_month_day <= $7::smallint
   AND ($8::text IS NULL OR people.timezone = $8::text)
-ORDER BY people.person_id
+ORDER BY people.birthday_month_day, people.person_id
 LIMIT $2
