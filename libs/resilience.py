@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from random import Random
 from typing import TypeVar
@@ -38,6 +39,7 @@ _REFUSALS = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     aio_pika.exceptions.ProbableAuthenticationError,
+    ssl.SSLCertVerificationError,
 )
 
 PASSING = (
@@ -88,7 +90,8 @@ async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
     What waiting cannot mend is raised at once.
 
     Raises:
-        LoginRefusedError: the server knows no such user, password or database.
+        LoginRefusedError: the server knows no such user, password or database, or its certificate
+            is not valid.
     """
     policy = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(_worth_waiting),
@@ -107,21 +110,25 @@ async def connecting(connect: Callable[[], Awaitable[T]], *, to: str) -> T:
 
 
 class LoginRefusedError(Exception):
-    """A server is up and does not let us in: only an operator can mend that."""
+    """A server is up and does not let us in, or is not the one it should be.
 
-    def __init__(self, to: str, cause: str) -> None:
-        super().__init__(
-            f"{to} does not let us in ({cause}): mend user, password or name in its URL"
-        )
+    Only an operator can mend that.
+    """
+
+    def __init__(self, to: str, cause: BaseException) -> None:
+        what = "does not let us in", "mend user, password or name in its URL"
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            what = "has no valid certificate", "renew it, or mend host and authority in its URL"
+        super().__init__(f"{to} {what[0]} ({cause}): {what[1]}")
 
 
 @contextlib.contextmanager
 def clear_refusals(to: str) -> Iterator[None]:
-    """Turn what a server says about a wrong login into ``LoginRefusedError``."""
+    """Turn a refused login or a wrong certificate into ``LoginRefusedError``."""
     try:
         yield
     except _REFUSALS as error:
-        raise LoginRefusedError(to, str(error)) from error
+        raise LoginRefusedError(to, error) from error
 
 
 def _worth_waiting(error: BaseException) -> bool:
