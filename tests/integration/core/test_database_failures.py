@@ -181,7 +181,9 @@ async def test_a_split_network_opens_the_breaker_and_heals(url: str) -> None:
     guard = Guard("database", threshold=2, reset_after_s=0.3)
     async with (
         behind(url, line) as through,
-        open_pool(through, name="edges", size=1, statement_timeout_s=0.2) as pool,
+        open_pool(
+            f"{through}?sslmode=disable", name="edges", size=1, statement_timeout_s=0.2
+        ) as pool,
     ):
 
         async def ask() -> object:
