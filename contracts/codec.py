@@ -91,3 +91,17 @@ def split(body: bytes) -> list[bytes]:
         return [b"[" + bytes(item) + b"]" for item in _items.decode(body)]
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise MalformedError(str(error)) from error
+
+
+def without_subjects(body: bytes, subjects: Sequence[str]) -> tuple[bytes, int]:
+    """Return a batch without the items that name any of ``subjects``, and how many items are left.
+
+    Of a body that is no batch nothing is left.
+    """
+    names = [subject.encode() for subject in subjects]
+    try:
+        items = [bytes(item) for item in _items.decode(body)]
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError):
+        items = []
+    kept = [item for item in items if not any(name in item for name in names)]
+    return b"[" + b",".join(kept) + b"]", len(kept)

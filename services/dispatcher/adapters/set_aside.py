@@ -1,11 +1,13 @@
 """Messages nobody could deal with, waiting for a person."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
 import msgspec
 
+from contracts.codec import without_subjects
 from libs.postgres.types import Connection
 from services.dispatcher.adapters.sql import SQL
 
@@ -73,3 +75,17 @@ async def count_set_aside(connection: Connection) -> int:
     """Return how many messages wait."""
     waiting: int = await connection.fetchval(SQL.count_set_aside)
     return waiting
+
+
+async def forget_people(connection: Connection, people: Sequence[UUID]) -> None:
+    """Take what is told of ``people`` out of the messages set aside; others in them stay."""
+    if not people:
+        return
+    names = [str(person) for person in people]
+    found = await connection.fetch(SQL.list_set_aside_naming, [name.encode() for name in names])
+    for row in found:
+        body, items = without_subjects(row["body"], names)
+        if items:
+            await connection.execute(SQL.cut_set_aside, row["id"], body, items)
+        else:
+            await connection.execute(SQL.delete_set_aside, row["id"])

@@ -11,6 +11,7 @@ from libs.resilience import repeating
 from services.dispatcher.adapters import contacts
 from services.dispatcher.adapters.blocks import tell_blocks
 from services.dispatcher.adapters.metrics import CONTACTS_PROJECTED
+from services.dispatcher.adapters.set_aside import forget_people
 from services.dispatcher.adapters.suppressions import share_suppressions
 from services.dispatcher.app.take_batch import HELD_S
 from services.dispatcher.domain.contact import Contact, contact_from
@@ -41,6 +42,7 @@ async def _write(pool: Pool, newest: Sequence[Contact], told_at: datetime) -> No
             left=[one.person_id for one in newest if one.state != "active"],
             erased=[one.person_id for one in newest if one.state == "erased"],
         )
+        await forget_people(connection, [one.person_id for one in newest if one.state == "erased"])
         await tell_blocks(connection, [one.person_id for one in newest], now=told_at)
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from contracts.codec import without_subjects
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 
@@ -69,3 +70,17 @@ async def mark_redriven(connection: Connection, message_id: UUID) -> None:
 async def drop_set_aside(connection: Connection, *, older_than: timedelta) -> None:
     """Forget messages older than that, in real time."""
     await connection.execute(SQL.drop_set_aside, older_than)
+
+
+async def forget_people(connection: Connection, people: Sequence[UUID]) -> None:
+    """Take what is told of ``people`` out of the messages set aside; others in them stay."""
+    if not people:
+        return
+    names = [str(person) for person in people]
+    found = await connection.fetch(SQL.list_set_aside_naming, [name.encode() for name in names])
+    for row in found:
+        body, items = without_subjects(row["body"], names)
+        if items:
+            await connection.execute(SQL.cut_set_aside, row["id"], body, items)
+        else:
+            await connection.execute(SQL.delete_set_aside, row["id"])

@@ -16,6 +16,7 @@ from services.planner.adapters.recipients import (
     lock_recipients,
     update_recipients,
 )
+from services.planner.adapters.set_aside import forget_people
 from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.app.judging import celebrations, rescheduled
 from services.planner.app.planning import plan_celebrations
@@ -54,6 +55,7 @@ async def project_people(
             await _move_planned(connection, renewals, kinds, open_days=open_days, now=now)
             await plan_celebrations(connection, filed, kinds.values(), open_days=open_days)
             news += len(renewals)
+        await forget_people(connection, [one.person_id for one in people if one.is_erased])
     return news
 
 

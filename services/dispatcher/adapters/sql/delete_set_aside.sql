@@ -1,0 +1,2 @@
+-- Forget message $1.
+DELETE FROM set_aside WHERE id = $1
