@@ -14,7 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
 from libs.clock import monotonic_s
-from libs.httpapi.parameters import refuse_unknown_parameters
+from libs.httpapi.parameters import check_parameters
 from libs.httpapi.problems import standard_problem
 from libs.httpapi.tokens import Tokens
 from libs.runtime.process import StartupError
@@ -164,8 +164,7 @@ class Requirement:
         if self.scope not in caller.scopes:
             raise standard_problem(403, f"this needs the scope {self.scope}")
         connection.scope["auth"] = caller
-        if connection.scope["query_string"]:
-            refuse_unknown_parameters(connection, handler)
+        check_parameters(connection, handler)
 
 
 def require(scope: str) -> Requirement:

@@ -113,6 +113,7 @@ def openapi_document(app: Any) -> dict[str, Any]:
     for path, item in document.get("paths", {}).items():
         for method, operation in _operations(item):
             _tell_key(method, operation)
+            _forget_null(operation)
             responses = operation.setdefault("responses", {})
             for status in [status for status in responses if status[0] in "45"]:
                 del responses[status]
@@ -150,6 +151,16 @@ def _tell_key(method: str, operation: dict[str, Any]) -> None:
         parameters.append(PARAMETER)
     if not parameters:
         del operation["parameters"]
+
+
+def _forget_null(operation: Mapping[str, Any]) -> None:
+    """Describe optional parameters by what they may be: a URL or a header cannot hold null."""
+    for parameter in operation.get("parameters", ()):
+        schema = parameter["schema"]
+        given = [one for one in schema.get("oneOf", ()) if one != {"type": "null"}]
+        if len(given) == 1:
+            del schema["oneOf"]
+            schema.update(given[0])
 
 
 def _document_scope(handler: Any, path: str) -> None:

@@ -22,8 +22,9 @@ After = Annotated[
     QueryParameter(description="The `next` of the page before; from the beginning without it."),
 ]
 EventLimit = Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="Events in one page.")]
+TypeName = Annotated[str, msgspec.Meta(pattern=r"^[a-z_]+(\.[a-z_]+)+\.v[0-9]+$", max_length=100)]
 Types = Annotated[
-    list[str] | None,
+    list[TypeName] | None,
     QueryParameter(name="type", description="Only events of these types; may be repeated."),
 ]
 LastEventId = Annotated[

@@ -1,14 +1,16 @@
 """Refusals as ``application/problem+json`` (RFC 9457): stable codes, never the refused value."""
 
 import logging
-from collections.abc import Mapping, Sequence
+import types
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import asyncpg
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
 
 logger = logging.getLogger(__name__)
@@ -142,10 +144,10 @@ def exception_handlers() -> ExceptionHandlersMap:
 
 def _answer_litestar(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     if isinstance(error, ValidationException):
-        return answer(request, _of_validation(error))
+        return answer(request, _of_validation(request, error))
     if error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return _answer_unforeseen(request, error)
-    problem = standard_problem(error.status_code)
+    problem = standard_problem(error.status_code, _detail(request, error.status_code))
     problem.headers.update(error.headers or {})
     return answer(request, problem)
 
@@ -168,7 +170,14 @@ def _facts(request: Request[Any, Any, Any]) -> dict[str, Any]:
     }
 
 
-def _of_validation(error: ValidationException) -> Problem:
+def _detail(request: Request[Any, Any, Any], status: int) -> str:
+    handler = request.scope.get("route_handler")
+    if status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or not isinstance(handler, HTTPRouteHandler):
+        return ""
+    return f"send at most {handler.resolve_request_max_body_size()} bytes"
+
+
+def _of_validation(request: Request[Any, Any, Any], error: ValidationException) -> Problem:
     """Translate Litestar's findings about parameters; bodies are checked before it sees them."""
     found: Sequence[Any] = error.extra if isinstance(error.extra, list) else ()
     if not found:
@@ -176,10 +185,29 @@ def _of_validation(error: ValidationException) -> Problem:
         return invalid([FieldError(None, "wrong_value", "a parameter is missing or malformed")])
     if any(one.get("key") == "data" for one in found):
         return Problem(400, "malformed_json", "The body is not JSON", "the body is empty")
-    return invalid([_of_parameter(one) for one in found])
+    return invalid([_of_parameter(request, one) for one in found])
 
 
-def _of_parameter(found: Mapping[str, Any]) -> FieldError:
-    message = str(found.get("message", ""))
+def _of_parameter(request: Request[Any, Any, Any], found: Mapping[str, Any]) -> FieldError:
+    name, message = found.get("key"), str(found.get("message", ""))
     expected = message if message.startswith("Expected") else "the value is not allowed"
-    return FieldError(None, "wrong_value", expected, parameter=found.get("key"))
+    if words := _words_of(request, str(name)):
+        expected = f"allowed are {', '.join(words)}"
+    return FieldError(None, "wrong_value", expected, parameter=name)
+
+
+def _words_of(request: Request[Any, Any, Any], name: str) -> list[str]:
+    """Return the words a parameter may have, empty if it is not one of a few words."""
+    read = request.route_handler.parsed_fn_signature.parameters
+    for field_name, field in read.items():
+        if name in {field_name, getattr(field.kwarg_definition, "name", None)}:
+            return [str(word) for word in _literals(field.annotation)]
+    return []
+
+
+def _literals(annotation: Any) -> Iterator[Any]:
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    elif get_origin(annotation) in {Annotated, Union, types.UnionType, list, tuple, set, frozenset}:
+        for one in get_args(annotation):
+            yield from _literals(one)
