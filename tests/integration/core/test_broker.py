@@ -106,6 +106,7 @@ async def test_a_missing_exchange_is_an_error_and_the_next_publish_works(broker:
     await publish(broker, b"[]")
 
 
+@pytest.mark.edge_case("EC-W-014")
 async def test_ec_q_019_a_message_whose_handler_fails_comes_back(broker: Broker) -> None:
     inbox = Inbox()
 
@@ -209,6 +210,7 @@ async def test_ec_q_026_no_more_than_the_prefetch_is_in_hand(broker: Broker) -> 
         await inbox.next()
 
 
+@pytest.mark.edge_case("EC-W-003")
 async def test_draining_waits_for_what_is_in_hand(broker: Broker) -> None:
     inbox, release, finished = Inbox(), asyncio.Event(), asyncio.Event()
 

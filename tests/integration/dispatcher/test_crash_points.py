@@ -89,6 +89,7 @@ async def test_claim_under_way_is_left_alone(
     assert await steps(pool, ada.id) == [(1, 0, "attempted", None)]
 
 
+@pytest.mark.edge_case("EC-API-001", "EC-API-015")
 async def test_time_out_of_the_provider_is_settled_by_asking(
     dying: Courier, pool: Pool, ada: UserRegistered
 ) -> None:
@@ -152,6 +153,7 @@ async def test_kind_that_promises_at_least_once_is_sent_again(
     [(86_400.0, (1, 2, "deferred", "repeated")), (100.0, None)],
     ids=["key lives", "key may be gone"],
 )
+@pytest.mark.edge_case("EC-API-001")
 async def test_provider_that_honours_keys_is_sent_the_same_again_while_they_live(
     dying: Courier,
     pool: Pool,

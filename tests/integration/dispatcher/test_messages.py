@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 import pytest
 
@@ -73,6 +74,7 @@ BAD_ITEM = msgspec.json.encode([{"type": dispatch.DISPATCH_REQUESTED, "data": {"
 
 
 @pytest.mark.parametrize("redeliveries", [0, 1, 2], ids=["first time", "again", "third time"])
+@pytest.mark.edge_case("EC-W-017")
 async def test_malformed_item_is_set_aside_and_its_neighbours_are_sent(
     handler: Handler,
     provider: FakeProvider,
@@ -252,3 +254,16 @@ async def test_message_taken_item_by_item_waits_for_the_provider_only_once(
     async with asyncio.timeout(2.5):
         await handle(delivered(body, redeliveries=2))
     assert await pool.fetchval("SELECT sum(items) FROM outbox") == 8
+
+
+@pytest.mark.edge_case("EC-W-018")
+async def test_failure_to_set_aside_is_told_beside_its_cause_and_the_message_comes_again(
+    handler: Handler, pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await pool.execute("ALTER TABLE set_aside RENAME TO set_aside_elsewhere")
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await handler(delivered(BAD_ITEM))
+    assert "batch.taken_apart" in caplog.text
+    await pool.execute("ALTER TABLE set_aside_elsewhere RENAME TO set_aside")
+    await handler(delivered(BAD_ITEM, redeliveries=1))
+    assert len(await waiting(pool)) == 1

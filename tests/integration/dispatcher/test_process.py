@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aio_pika
 import aiohttp
+import asyncpg
 import msgspec
 import pytest
 
@@ -19,10 +21,11 @@ from libs.httpapi.auth import KeysFile, new_key
 from libs.runtime.stopping import Stopping, set_current
 from libs.settings import read_settings
 from services.dispatcher import wiring
-from services.dispatcher.domain.delivery import Unknown
+from services.dispatcher.domain.delivery import Accepted, Deferred, Unknown
 from services.dispatcher.settings import DispatcherSettings
 from tests.support.databases import fresh_database
 from tests.support.deliveries import FakeProvider, a_person, a_request, told
+from tests.support.lines import a_line_to
 from tests.support.town import until
 from tests.support.vhosts import fresh_vhost
 
@@ -61,9 +64,18 @@ class Running:
 
 @asynccontextmanager
 async def running(
-    database_url: str, vhost: str, folder: Path, roles: frozenset[str] = frozenset(wiring.ROLES)
+    database_url: str,
+    vhost: str,
+    folder: Path,
+    roles: frozenset[str] = frozenset(wiring.ROLES),
+    *,
+    listening_at: str | None = None,
+    **env: str,
 ) -> AsyncIterator[Running]:
-    """Yield a dispatcher in this process, at five seconds past nine."""
+    """Yield a dispatcher in this process, at five seconds past nine.
+
+    Whoever talks to it does so over ``listening_at``, where its own way to the broker may be cut.
+    """
     key, token = new_key("test")
     keys = folder / "keys.json"
     keys.write_bytes(msgspec.json.encode(KeysFile([key])))
@@ -80,6 +92,7 @@ async def running(
             "DISPATCHER_PROVIDER_TIMEOUT_S": "0.1",
             "DISPATCHER_SETTLE_EVERY_S": "0.1",
             "JUBILEE_CLOCK": f"2026-06-14T09:00:05Z;rate=1;since={time.time():.3f}",
+            **env,
         },
     )
     provider = FakeProvider(can_find=False, timeout_s=0.1)
@@ -93,7 +106,7 @@ async def running(
     headers = {"Authorization": f"Bearer {token}"}
     async with (
         aiohttp.ClientSession(f"http://127.0.0.1:{port}", headers=headers) as http,
-        open_broker(vhost, name="test") as broker,
+        open_broker(listening_at or vhost, name="test") as broker,
     ):
         await until(lambda: _is_ready(http, process))
         one = Running(broker.publisher, http, provider)
@@ -255,3 +268,90 @@ async def _waiting(dispatcher: Running, count: int) -> list[Any] | None:
     _, listed = await dispatcher.call("GET", "/v1/set-aside")
     items: list[Any] = listed["items"]
     return items if len(items) == count else None
+
+
+@pytest.mark.edge_case("EC-W-007")
+async def test_process_without_a_network_is_unready_and_takes_nothing_until_it_is_back(
+    pg_url: str, amqp_url: str, amqp_api: str, tmp_path: Path
+) -> None:
+    async with (
+        fresh_database(pg_url, *wiring.MIGRATIONS) as database_url,
+        fresh_vhost(amqp_url, amqp_api) as vhost,
+        a_line_to(database_url) as (database_over_line, database_line),
+        a_line_to(vhost) as (broker_over_line, broker_line),
+        running(database_over_line, broker_over_line, tmp_path, listening_at=vhost) as one,
+    ):
+        person = a_person()
+        await one.tell(person)
+        await _known(database_url, 1)
+        database_line.cut()
+        broker_line.cut()
+        await one.request(a_request(person.id))
+        await until(lambda: _misses(one, {"database", "broker"}))
+        assert one.provider.mails == []
+        await database_line.mend()
+        await broker_line.mend()
+
+        async def greeted() -> bool | None:
+            return len(one.provider.mails) == 1 or None
+
+        await until(greeted, timeout_s=60)
+
+
+async def test_nothing_is_taken_from_the_queue_while_the_breaker_is_open(
+    pg_url: str, amqp_url: str, amqp_api: str, tmp_path: Path
+) -> None:
+    async with (
+        fresh_database(pg_url, *wiring.MIGRATIONS) as database_url,
+        fresh_vhost(amqp_url, amqp_api) as vhost,
+        running(
+            database_url,
+            vhost,
+            tmp_path,
+            DISPATCHER_BREAKER_FAILURES="1",
+            DISPATCHER_BREAKER_PAUSE_S="3",
+            DISPATCHER_PREFETCH="2",
+        ) as one,
+    ):
+        people = [a_person() for _ in range(12)]
+        await one.tell(*people)
+        await _known(database_url, len(people))
+        one.provider.answer = lambda _: Deferred("unreachable")
+        await one.request(a_request(people[0].id))
+        await until(lambda: _heard_of(one, 1))
+        calls = one.provider.calls
+        one.provider.answer = lambda mail: Accepted(mail.message_id)
+        for person in people[1:]:
+            await one.request(a_request(person.id))
+        await asyncio.sleep(1.0)
+        # Two are in hand, not claimed; nine wait in the queue as if nobody were there.
+        async with await aio_pika.connect(vhost) as looking:
+            channel = await looking.channel()
+            queue = await channel.declare_queue(topology.DISPATCHER_REQUESTS.name, passive=True)
+            assert queue.declaration_result.message_count == 9
+        assert (one.provider.calls, len(one.heard)) == (calls, 1)
+        await until(lambda: _heard_of(one, 12), timeout_s=30)
+        assert len(one.provider.mails) == 11
+
+
+async def _misses(one: Running, servers: set[str]) -> bool | None:
+    status, health = await one.call("GET", "/health/ready")
+    unwell = {name for name, word in health["checks"].items() if word != "ok"}
+    return (status == 503 and servers <= unwell) or None
+
+
+async def _heard_of(one: Running, deliveries: int) -> bool | None:
+    return len(one.heard) >= deliveries or None
+
+
+async def _known(database_url: str, people: int) -> None:
+    """Wait until so many contacts are known."""
+    connection = await asyncpg.connect(database_url)
+
+    async def look() -> bool | None:
+        return await connection.fetchval("SELECT count(*) FROM contacts") == people or None
+
+    try:
+        await until(look)
+    finally:
+        await connection.close()

@@ -122,6 +122,7 @@ def test_delay_grows_and_lasts_as_long_in_reality_at_any_rate(
     assert timedelta(seconds=shortest * 600) <= delay <= timedelta(seconds=longest * 600)
 
 
+@pytest.mark.edge_case("EC-W-016")
 async def test_attempts_are_counted_from_our_own_events(
     courier: Courier, provider: FakeProvider, pool: Pool, ada: UserRegistered
 ) -> None:

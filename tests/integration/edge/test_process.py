@@ -41,6 +41,7 @@ async def ended(process: Process) -> tuple[int | None, str, str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.edge_case("EC-W-003")
 async def test_a_signal_lets_a_process_finish_what_it_took_and_no_more(number: int) -> None:
     async with started("serve") as process:
         await word(process)
@@ -88,6 +89,7 @@ async def test_a_signal_during_the_start_ends_a_process_quietly() -> None:
     ],
     ids=["refusal", "bad setting", "unknown setting"],
 )
+@pytest.mark.edge_case("EC-W-005")
 async def test_a_wrong_start_is_told_in_plain_text(
     behaviour: str, environ: dict[str, str], text: str
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_virtual_clock_is_refused_in_production() -> None:
         parse_clock("2026-06-14T18:30:00Z;rate=0", env="production")
 
 
+@pytest.mark.edge_case("EC-W-008")
 def test_now_never_runs_ahead_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     server = clock.monotonic_s() + 1_000_000.0
     offset = server - clock.monotonic_s()
