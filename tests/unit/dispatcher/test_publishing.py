@@ -16,6 +16,7 @@ from services.dispatcher.domain.template import (
     UNFILLABLE,
     VARIABLES,
     TemplateError,
+    Values,
     compile_template,
 )
 
@@ -159,7 +160,7 @@ def test_no_value_ever_becomes_markup(first_name: str, last_name: str) -> None:
         "<p>{{ first_name }}</p><b>{{ last_name }}</b>{% if years %}{{ first_name }}{% endif %}"
     )
     assert faults(html=source) == []
-    values = {"first_name": first_name, "last_name": last_name, "years": 1, "ordinal": "1st"}
+    values: Values = {"first_name": first_name, "last_name": last_name, "years": 1}
     filled = compile_template(source, is_html=True)(values)
     assert (filled.count("<"), filled.count(">")) == (4, 4)
     assert not any(mark in source for mark in MARKS)
