@@ -1,7 +1,7 @@
 """Searches: combined, while data change, and by index among more than a hundred thousand people."""
 
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -41,12 +41,12 @@ class Town:
     def __init__(self, store: Store, seed: int) -> None:
         self._store = store
         self._random = random.Random(seed)
-        self.living: dict[UUID, dict[str, str]] = {}
+        self.living: dict[UUID, dict[str, Any]] = {}
         self.deleted: set[UUID] = set()
 
     async def arrive(self) -> None:
         """Register somebody who matches or does not."""
-        fields = self._random.choice([MATCHING, OTHER])
+        fields: dict[str, Any] = self._random.choice([MATCHING, OTHER])
         person = await registered(self._store, **fields)
         self.living[person.id] = fields
 
@@ -89,7 +89,7 @@ class Town:
         is_anybody = wanted == Filter()
         return {one for one, fields in self.living.items() if is_anybody or fields is MATCHING}
 
-    def _anybody(self, people: Any) -> UUID:
+    def _anybody(self, people: Iterable[UUID]) -> UUID:
         return self._random.choice(sorted(people))
 
 
