@@ -58,7 +58,8 @@ def preferred_encoding(accepted: str) -> str | None:
     weights = dict(map(_weighed, filter(str.strip, accepted.lower().split(","))))
     usable = {name: weights.get(name, weights.get("*", 0.0)) for name in _COMPRESS}
     best = max(usable, key=lambda name: usable[name])
-    return best if usable[best] > 0 else None
+    is_wanted = 0 < usable[best] >= weights.get("identity", 0.0)
+    return best if is_wanted else None
 
 
 def _weighed(entry: str) -> tuple[str, float]:

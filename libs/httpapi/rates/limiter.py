@@ -173,9 +173,9 @@ class RateLimiter:
 
     def _remaining(self, bucket: _Bucket, now_s: float) -> int:
         alone = int((now_s + self._burst_s - bucket.spent_until_s + _ROUNDING_S) * self.rate.per_s)
-        if self._pool is None or now_s < bucket.alone_until_s:
-            return max(alone, 0)
-        return max(min(alone, bucket.left + bucket.shared), 0)
+        if self._pool is not None and now_s >= bucket.alone_until_s:
+            alone = min(alone, bucket.left + bucket.shared)
+        return max(0, min(alone, self.rate.burst))
 
     async def _fill(self, caller: str, bucket: _Bucket) -> None:
         """Charge the caller for what was let in on credit, and take another slice."""

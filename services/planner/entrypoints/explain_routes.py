@@ -111,9 +111,9 @@ class ExplanationView(msgspec.Struct, frozen=True, kw_only=True):
     state_reason: str | None
 
 
-@get("/v1/users/{user_id:uuid}/explain", guards=[require("plans:read")])
+@get("/v1/users/{person_id:uuid}/explain", guards=[require("plans:read")])
 async def explain(
-    user_id: FromPath[UUID],
+    person_id: FromPath[UUID],
     kind_name: KindName,
     *,
     pool: Provided[Pool],
@@ -127,7 +127,7 @@ async def explain(
     if day is not None and year is not None:
         detail = "give a day or a year, not both"
         raise invalid([FieldError(None, "not_together", detail, parameter="day")])
-    found = await questions.explain(pool, user_id, kind, day=day, year=year, now=clock.now())
+    found = await questions.explain(pool, person_id, kind, day=day, year=year, now=clock.now())
     if found is None:
         raise standard_problem(404, "nobody bears this id, or the planner has not heard of it yet")
     return _view(found)

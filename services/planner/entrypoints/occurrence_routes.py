@@ -61,15 +61,15 @@ class OccurrencesView(msgspec.Struct, frozen=True):
     items: list[OccurrenceView]
 
 
-@get("/v1/users/{user_id:uuid}/occurrences", guards=[require("plans:read")])
+@get("/v1/users/{person_id:uuid}/occurrences", guards=[require("plans:read")])
 async def list_occurrences(
-    user_id: FromPath[UUID],
+    person_id: FromPath[UUID],
     pool: Provided[Pool],
     clock: Provided[Clock],
     kinds: Provided[Mapping[str, Kind]],
 ) -> OccurrencesView:
     """List a person's occurrences: 400 days back, what is planned, and the next of each kind."""
-    occasions = await questions.read_occasions(pool, user_id, kinds, now=clock.now())
+    occasions = await questions.read_occasions(pool, person_id, kinds, now=clock.now())
     if occasions is None:
         raise standard_problem(404, "nobody bears this id, or the planner has not heard of it yet")
     person = occasions.recipient

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -58,7 +59,31 @@ async def test_requests_may_follow_each_other_on_one_connection() -> None:
     assert answer.count(b"200 OK") == 4
 
 
-@pytest.mark.parametrize("sent", [b"", HEAD], ids=["nothing", "half a head"])
+@pytest.mark.edge_case("EC-SEC-012")
+async def test_a_head_that_comes_a_byte_at_a_time_is_cut_off_in_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(serve, "HEAD_TIMEOUT_S", 0.3)
+    async with running() as server:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        async with asyncio.timeout(2):
+            sent = 0
+            while not reader.at_eof():
+                writer.write(HEAD[sent % len(HEAD) :][:1])
+                sent += 1
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.02):
+                        await reader.read(1)
+        writer.close()
+        assert await talk(server, HEAD + b"Connection: close\r\n\r\n")
+    assert sent > 5
+
+
+def test_a_slow_head_gets_ten_seconds_at_most() -> None:
+    assert serve.HEAD_TIMEOUT_S <= 10
+
+
+@pytest.mark.parametrize("sent", [b"", HEAD], ids=["EC-SEC-012 nothing", "EC-SEC-012 half a head"])
 async def test_who_does_not_finish_a_head_is_disconnected(
     monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:

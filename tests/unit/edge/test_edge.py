@@ -104,6 +104,7 @@ async def test_without_a_valid_key_every_answer_is_the_same(
     assert answer.json()["detail"] == "send Authorization: Bearer <key or token>"
 
 
+@pytest.mark.edge_case("EC-SEC-007")
 async def test_a_key_may_only_do_what_its_scopes_say(app: Any) -> None:
     headers = JSON | {"authorization": f"Bearer {READER_TOKEN}"}
     answer = await call(app, "POST", "/people", body=b"{}", headers=headers)
@@ -167,11 +168,28 @@ async def test_the_callers_request_id_is_kept_if_it_is_harmless(app: Any) -> Non
     assert len(replaced.headers["x-request-id"]) == 32
 
 
+@pytest.mark.edge_case("EC-PF-012")
 async def test_a_request_beyond_the_limit_is_turned_away_but_operators_are_not() -> None:
     full = an_app(max_under_way=0)
     assert_problem(await call(full, "GET", "/people", headers=BEARER), 503, "unavailable")
     assert (await call(full, "GET", "/health/live")).status == 200
     assert (await call(full, "GET", "/metrics")).status == 200
+
+
+@pytest.mark.edge_case("EC-DV-019")
+async def test_an_answer_that_contains_itself_is_an_error_of_ours_and_of_one_request() -> None:
+    circle: dict[str, Any] = {}
+    circle["circle"] = circle
+
+    @get("/circle", guards=[PUBLIC])
+    async def circular() -> dict[str, Any]:
+        return circle
+
+    app = create_app(
+        [circular], title="t", version="1", auth=ApiKeys([]), health=Health(Stopping())
+    )
+    assert_problem(await call(app, "GET", "/circle"), 500, "internal_error")
+    assert (await call(app, "GET", "/health/live")).status == 200
 
 
 async def test_a_body_that_dribbles_is_given_up(app: Any, monkeypatch: pytest.MonkeyPatch) -> None:
