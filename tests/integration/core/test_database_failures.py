@@ -58,12 +58,17 @@ class Line:
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there_reader, there_writer = await asyncio.open_connection(*self._target)
         self._writers |= {writer, there_writer}
-        with contextlib.suppress(ConnectionError):
-            await asyncio.gather(
-                self._carry(reader, there_writer), self._carry(there_reader, writer)
-            )
-        writer.close()
-        there_writer.close()
+        try:
+            with contextlib.suppress(ConnectionError):
+                await asyncio.gather(
+                    self._carry(reader, there_writer), self._carry(there_reader, writer)
+                )
+        finally:
+            for end in (writer, there_writer):
+                end.transport.abort()
+                end.close()
+                with contextlib.suppress(ConnectionError):
+                    await end.wait_closed()
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):
@@ -164,8 +169,9 @@ async def test_a_server_that_is_down_at_the_start_is_awaited_and_told(
 
 @pytest.mark.edge_case("EC-DB-004")
 async def test_a_server_that_never_answers_is_given_up_in_time(url: str) -> None:
-    async def silence(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
+        writer.close()
 
     async with behind(url, silence) as nowhere:
         started = asyncio.get_running_loop().time()
@@ -251,6 +257,7 @@ async def test_a_server_whose_certificate_has_expired_is_refused_by_name(
         writer.write(b"S")
         with contextlib.suppress(ssl.SSLError, ConnectionError):
             await writer.start_tls(context)
+        writer.close()
 
     async with behind(url, speak_tls) as through:
         wanted = f"{through}?sslmode=verify-ca&sslrootcert={tmp_path / 'certificate.pem'}"
