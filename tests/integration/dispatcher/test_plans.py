@@ -56,10 +56,12 @@ async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> Non
         assert "address" in condition if index == "suppressions_pkey" else "person_id" in condition
 
 
-async def test_delivery_events_can_be_added_and_read_only(pool: Pool) -> None:
+@pytest.mark.parametrize("table", ["delivery_events", "cancellations"])
+async def test_what_happened_can_be_added_and_read_only(pool: Pool, table: str) -> None:
     granted = await pool.fetch(
         "SELECT privilege_type FROM information_schema.table_privileges"
-        " WHERE table_name = 'delivery_events' AND grantee = current_user"
+        " WHERE table_name = $1 AND grantee = current_user",
+        table,
     )
     assert {row[0] for row in granted} & {"UPDATE", "DELETE", "TRUNCATE"} == set()
     assert {row[0] for row in granted} >= {"INSERT", "SELECT"}

@@ -464,3 +464,17 @@ async def test_a_day_with_held_occurrences_balances_and_closes(world: World) -> 
         ("cancelled", "called_off", 1),
         ("expired", "paused", 1),
     }
+
+
+async def test_what_was_held_can_be_ended_but_not_rewritten(world: World) -> None:
+    granted = await world.pool.fetch(
+        "SELECT table_name, privilege_type FROM information_schema.table_privileges"
+        " WHERE table_name IN ('pauses', 'cancellations') AND grantee = current_user"
+    )
+    may = {(row["table_name"], row["privilege_type"]) for row in granted}
+    assert {one for one in may if one[1] in {"UPDATE", "TRUNCATE"}} == set()
+    columns = await world.pool.fetch(
+        "SELECT column_name FROM information_schema.column_privileges"
+        " WHERE table_name = 'pauses' AND privilege_type = 'UPDATE' AND grantee = current_user"
+    )
+    assert {row["column_name"] for row in columns} == {"resumed_at", "resumed_by"}
