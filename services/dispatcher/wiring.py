@@ -15,7 +15,7 @@ from contracts import topology
 from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
-from libs.clock import Clock, open_clock
+from libs.clock import Clock, open_clock, parse_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
@@ -138,6 +138,7 @@ async def run(
     Raises:
         StartupError: the database lacks migrations, or a setting cannot be used.
     """
+    parse_clock(settings.jubilee_clock, env=settings.jubilee_env)  # before waiting for servers
     auth = load_api_keys(
         settings.api_keys_file, env=settings.jubilee_env, variable="DISPATCHER_API_KEYS_FILE"
     )

@@ -12,7 +12,7 @@ from contracts import topology
 from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
-from libs.clock import Clock, open_clock
+from libs.clock import Clock, open_clock, parse_clock
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
@@ -124,6 +124,7 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
         StartupError: the database lacks migrations, a setting cannot be used, or the plan is, or
             has come to be, made by another release of the zone data.
     """
+    parse_clock(settings.jubilee_clock, env=settings.jubilee_env)  # before waiting for servers
     auth = load_api_keys(
         settings.api_keys_file, env=settings.jubilee_env, variable="PLANNER_API_KEYS_FILE"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from contracts import topology
 from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
-from libs.clock import Clock, open_clock
+from libs.clock import Clock, open_clock, parse_clock
 from libs.eventstore.sealing import KEY_BYTES, KeyRing
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
@@ -56,6 +56,7 @@ async def run(settings: UserSettings, roles: frozenset[str]) -> None:
         StartupError: the database lacks migrations, or a file of keys cannot be used.
     """
     keys = KeyRing(_master_key(settings))
+    parse_clock(settings.jubilee_clock, env=settings.jubilee_env)  # before waiting for servers
     auth = load_api_keys(
         settings.api_keys_file, env=settings.jubilee_env, variable="USER_API_KEYS_FILE"
     )

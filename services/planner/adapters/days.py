@@ -57,6 +57,11 @@ async def list_open_days(connection: Connection) -> list[date]:
     return [row["local_day"] for row in await connection.fetch(SQL.list_open_days)]
 
 
+async def list_days_after(connection: Connection, day: date) -> list[date]:
+    """Return the open days, and all days after ``day`` whether open or not, in order."""
+    return [row["local_day"] for row in await connection.fetch(SQL.list_days_after, day)]
+
+
 async def find_last_day(connection: Connection) -> date | None:
     """Return the last day ever opened."""
     day: date | None = await connection.fetchval(SQL.find_last_day)
@@ -132,6 +137,11 @@ async def close_day(connection: Connection, local_day: date, *, now: datetime) -
 async def reopen_days(connection: Connection, days: Sequence[date]) -> None:
     """Open closed ones of ``days`` again. Needs ``lock_days_shared``."""
     await connection.execute(SQL.reopen_days, days)
+
+
+async def reopen_pending(connection: Connection, days: Sequence[date]) -> None:
+    """Open closed ones of ``days`` of which something is pending. Needs ``lock_days_shared``."""
+    await connection.execute(SQL.reopen_pending, days)
 
 
 async def find_window_start(connection: Connection) -> date | None:

@@ -9,7 +9,11 @@ import msgspec
 from contracts.kinds import Kind
 from libs.postgres.types import Connection, Pool
 from services.planner.adapters.celebrations import file_celebrations, remove_celebrations
-from services.planner.adapters.days import list_open_days, lock_days_shared
+from services.planner.adapters.days import (
+    list_days_after,
+    lock_days_shared,
+    reopen_pending,
+)
 from services.planner.adapters.plan import change_plan, lock_unanswered, read_by_index
 from services.planner.adapters.recipients import (
     insert_recipients,
@@ -21,6 +25,7 @@ from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.app.judging import celebrations, rescheduled
 from services.planner.app.planning import plan_celebrations
 from services.planner.domain.celebration import Celebration
+from services.planner.domain.horizon import last_closable_day
 from services.planner.domain.recipient import Recipient
 
 
@@ -32,13 +37,22 @@ class Renewal(msgspec.Struct, frozen=True):
 
 
 async def project_people(
-    pool: Pool, people: Sequence[Recipient], kinds: Mapping[str, Kind], *, now: datetime
+    pool: Pool,
+    people: Sequence[Recipient],
+    kinds: Mapping[str, Kind],
+    *,
+    now: datetime,
+    told_at: datetime | None = None,
 ) -> int:
     """Take in ``people`` as their events tell; return how many of them were news.
 
     The highest version of a person wins, whatever comes before it, after it or twice. Versions of
     one person are taken in one after the other, because each may move what the one before made
     owed. All of it is one transaction, in which no day is opened or closed.
+
+    ``told_at`` is when the user service recorded the first of them, by default ``now``. What they
+    made owed on days that have been closed since is planned as well: it is too late for a mail,
+    and listed as expired instead of having never been.
 
     Raises:
         UnstorableError: a value is out of bounds; nothing was taken in.
@@ -48,7 +62,8 @@ async def project_people(
     async with pool.acquire() as connection, connection.transaction():
         await hold_zone_data(connection)
         await lock_days_shared(connection)
-        open_days = await list_open_days(connection)
+        last_done = last_closable_day(told_at or now, kinds.values())
+        open_days = await list_days_after(connection, last_done)
         for wave in waves(people):
             renewals = await _take_in(connection, wave)
             filed = await _file(connection, renewals, kinds)
@@ -56,6 +71,7 @@ async def project_people(
             await plan_celebrations(connection, filed, kinds.values(), open_days=open_days)
             news += len(renewals)
         await forget_people(connection, [one.person_id for one in people if one.is_erased])
+        await reopen_pending(connection, open_days)
     return news
 
 

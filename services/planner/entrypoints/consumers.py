@@ -1,6 +1,8 @@
 """Messages from the broker, each turned into one call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from contracts import user_events
@@ -32,9 +34,10 @@ def people_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Handl
             links=[event.traceparent for event in events],
             attributes={"events": len(events)},
         ):
-            people = [recipient_from(event, date_fields=fields) for event in events]
-            news = await project_people(pool, people, kinds, now=clock.now())
-        PROJECTED.add(news)
+            people = [(event, recipient_from(event, date_fields=fields)) for event in events]
+            for told_at, told in _by_day(people):
+                news = await project_people(pool, told, kinds, now=clock.now(), told_at=told_at)
+                PROJECTED.add(news)
 
     return batch_handler(pool, deal)
 
@@ -81,6 +84,19 @@ def outcome_handler(pool: Pool, clock: Clock, kinds: Mapping[str, Kind]) -> Hand
         ANSWERED.add(max(len(events) - changed, 0), type=word, effect="ignored")
 
     return batch_handler(pool, deal)
+
+
+def _by_day(
+    people: Iterable[tuple[Event[Any], Recipient]],
+) -> Iterator[tuple[datetime, list[Recipient]]]:
+    """Yield who was told of on the same day, with the first instant of that, oldest first.
+
+    A message that was kept for days must not make what came later look as old.
+    """
+    oldest_first = sorted(people, key=lambda told: told[0].time)
+    for _, group in groupby(oldest_first, key=lambda told: told[0].time.date()):
+        told = list(group)
+        yield told[0][0].time, [recipient for _, recipient in told]
 
 
 def recipient_from(event: Event[Any], *, date_fields: Sequence[str]) -> Recipient:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
+import pytest
 
 from deploy.native.processes import free_port
 from services.planner.wiring import MIGRATIONS
@@ -75,6 +76,19 @@ async def test_an_unknown_role_is_refused_with_the_known_ones() -> None:
     assert text.startswith("unknown role: releaze; known are api, project, plan, release")
 
 
+@pytest.mark.edge_case("EC-S-004")
+@pytest.mark.parametrize("clock", ["every minute", "2026-06-14;rate=fast", "0 9 * * *"])
+async def test_a_clock_nobody_can_read_is_refused_at_start(clock: str) -> None:
+    env = {
+        "PLANNER_DATABASE_URL": "postgresql://127.0.0.1:1/none",
+        "PLANNER_BROKER_URL": "amqp://127.0.0.1:1/",
+        "JUBILEE_CLOCK": clock,
+    }
+    status, text = await command(env=env)
+    assert (status, "JUBILEE_CLOCK" in text) == (2, True), text
+
+
+@pytest.mark.edge_case("EC-S-004")
 async def test_wrong_settings_are_refused_all_at_once() -> None:
     env = {"PLANNER_HORIZON_DAYS": "1", "PLANNER_HORIZONDAYS": "4"}
     status, text = await command(env=env)

@@ -37,7 +37,7 @@ async def test_a_yes_names_the_instant_and_every_rule(world: World, ask: Ask) ->
 @pytest.mark.parametrize(
     ("fields", "reason", "change"),
     [
-        pytest.param({"birthday": None}, "no_date", "set birthday", id="EC-BD-009"),
+        pytest.param({"birthday": None}, "no_date", "set birthday", id="EC-BD-009 EC-ST-007"),
         pytest.param(
             {"opt_outs": ("birthday",)}, "opted_out", "remove birthday from opt_outs", id="opt-out"
         ),

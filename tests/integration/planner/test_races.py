@@ -163,6 +163,7 @@ async def release_everything(world: World) -> None:
         await world.release()
 
 
+@pytest.mark.edge_case("EC-S-002", "EC-S-009")
 async def test_two_planners_plan_each_slice_once(world: World) -> None:
     people = a_crowd(300)
     await world.project(*people)
@@ -174,6 +175,7 @@ async def test_two_planners_plan_each_slice_once(world: World) -> None:
     assert await world.pool.fetchval("SELECT count(*) FROM days WHERE planned_at IS NULL") == 0
 
 
+@pytest.mark.edge_case("EC-S-006", "EC-S-012")
 async def test_a_planner_that_dies_in_a_slice_leaves_it_to_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,3 @@
+-- The days that are open, and those after $1 whether open or not, in order.
+-- Reads days_open_idx and the primary key.
+SELECT local_day FROM days WHERE closed_at IS NULL OR local_day > $1 ORDER BY local_day
