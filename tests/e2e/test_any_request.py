@@ -30,7 +30,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.support.depth import deeper
 from tests.support.town import AUTHORIZATION, BEFORE_NINE, Town, a_town
 
-EXAMPLES = deeper(20, 400)
+EXAMPLES = deeper(12, 400)
 """Requests per route, of each of the two kinds."""
 JUDGED_BY = [
     checks.not_a_server_error,
