@@ -17,7 +17,6 @@ MAX_ERROR_CHARACTERS: Final = 300
 _LOUD_LIBRARIES: Final = (
     "aio_pika",
     "aiormq",
-    "aiosmtplib",
     "asyncio",
     "faststream",
     "httpx",
