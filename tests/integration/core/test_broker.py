@@ -60,6 +60,7 @@ async def test_a_message_reaches_every_bound_queue_with_its_type(broker: Broker)
     assert {delivery.type_name for delivery in taken} == {KEY}
 
 
+@pytest.mark.edge_case("EC-Q-012")
 async def test_an_unroutable_message_is_an_error(broker: Broker) -> None:
     with pytest.raises(PublishError):
         await publish(broker, b"[]", key="nobody.listens.v1")
@@ -75,6 +76,7 @@ async def test_a_fact_that_nobody_need_hear_may_be_published_to_nobody(vhost_url
             await publish(broker, b"[]", key="nobody.else.v1")
 
 
+@pytest.mark.edge_case("EC-Q-012")
 async def test_refused_messages_leave_no_channels_open(vhost_url: str) -> None:
     async with await aio_pika.connect_robust(vhost_url) as connection:
         publisher = ConfirmingPublisher(connection)
@@ -100,14 +102,15 @@ async def test_a_refused_message_does_not_keep_its_neighbours_from_being_confirm
     assert [isinstance(result, PublishError) for result in results] == [True, False] * 20
 
 
+@pytest.mark.edge_case("EC-Q-006")
 async def test_a_missing_exchange_is_an_error_and_the_next_publish_works(broker: Broker) -> None:
     with pytest.raises(PublishError):
         await broker.publisher.publish("nowhere", KEY, b"[]", items=1, message_id="m")
     await publish(broker, b"[]")
 
 
-@pytest.mark.edge_case("EC-W-014")
-async def test_ec_q_019_a_message_whose_handler_fails_comes_back(broker: Broker) -> None:
+@pytest.mark.edge_case("EC-W-014", "EC-Q-020")
+async def test_a_message_whose_handler_fails_comes_back(broker: Broker) -> None:
     inbox = Inbox()
 
     async def fail_once(delivery: Delivery) -> None:
@@ -120,6 +123,7 @@ async def test_ec_q_019_a_message_whose_handler_fails_comes_back(broker: Broker)
     assert [(await inbox.next()).is_redelivered for _ in range(2)] == [False, True]
 
 
+@pytest.mark.edge_case("EC-Q-003", "EC-Q-019")
 async def test_what_is_in_hand_is_finished_when_the_connection_is_cut(
     broker: Broker, vhost_url: str, amqp_api: str
 ) -> None:
@@ -141,6 +145,7 @@ async def test_what_is_in_hand_is_finished_when_the_connection_is_cut(
         await finished.wait()
 
 
+@pytest.mark.edge_case("EC-Q-025")
 async def test_a_message_that_is_put_off_is_never_given_up(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +163,7 @@ async def test_a_message_that_is_put_off_is_never_given_up(
     assert len({(one.body, one.type_name, one.message_id) for one in deliveries}) == 1
 
 
+@pytest.mark.edge_case("EC-Q-020")
 async def test_redeliveries_are_counted(broker: Broker) -> None:
     inbox = Inbox()
 
@@ -171,7 +177,8 @@ async def test_redeliveries_are_counted(broker: Broker) -> None:
     assert [(await inbox.next()).redeliveries for _ in range(3)] == [0, 1, 2]
 
 
-async def test_ec_q_021_a_rejected_message_waits_in_the_dead_letter_queue(broker: Broker) -> None:
+@pytest.mark.edge_case("EC-Q-021")
+async def test_a_rejected_message_waits_in_the_dead_letter_queue(broker: Broker) -> None:
     inbox = Inbox()
 
     async def reject(delivery: Delivery) -> None:
@@ -184,14 +191,16 @@ async def test_ec_q_021_a_rejected_message_waits_in_the_dead_letter_queue(broker
     assert (dead.body, dead.dead_reason, dead.type_name) == (b"poison", "rejected", KEY)
 
 
-async def test_ec_q_029_a_dead_letter_can_be_sent_back_to_its_queue(broker: Broker) -> None:
+@pytest.mark.edge_case("EC-Q-029")
+async def test_a_dead_letter_can_be_sent_back_to_its_queue(broker: Broker) -> None:
     inbox = Inbox()
     await broker.consume(WORK, inbox.take)
     await broker.publisher.publish("", WORK, b"[]", items=1, message_id="m", type_name=KEY)
     assert (await inbox.next()).type_name == KEY
 
 
-async def test_ec_q_026_no_more_than_the_prefetch_is_in_hand(broker: Broker) -> None:
+@pytest.mark.edge_case("EC-Q-026")
+async def test_no_more_than_the_prefetch_is_in_hand(broker: Broker) -> None:
     inbox, release = Inbox(), asyncio.Event()
 
     async def hold(delivery: Delivery) -> None:
@@ -230,7 +239,8 @@ async def test_draining_waits_for_what_is_in_hand(broker: Broker) -> None:
     assert finished.is_set()
 
 
-async def test_ec_q_012_a_queue_declared_with_other_arguments_is_refused(broker: Broker) -> None:
+@pytest.mark.edge_case("EC-Q-012")
+async def test_a_queue_declared_with_other_arguments_is_refused(broker: Broker) -> None:
     changed = topology.Queue(
         name=WORK,
         exchange=topology.EVENTS,
@@ -245,7 +255,8 @@ async def test_the_broker_says_that_it_is_reachable(broker: Broker) -> None:
     assert await broker.is_reachable()
 
 
-async def test_ec_q_005_a_broker_that_does_not_let_us_in_is_not_waited_for(amqp_url: str) -> None:
+@pytest.mark.edge_case("EC-Q-005")
+async def test_a_broker_that_does_not_let_us_in_is_not_waited_for(amqp_url: str) -> None:
     parts = urlsplit(amqp_url)
     netloc = f"nobody:wrong@{parts.netloc.rpartition('@')[2]}"
     with pytest.raises(LoginRefusedError, match="rabbitmq"):

@@ -206,7 +206,7 @@ async def test_fast_worker_takes_more_than_a_slow_one(broker: Broker, vhost_url:
     assert crew.done["fast"] > 4 * crew.done["slow"] > 0
 
 
-@pytest.mark.edge_case("EC-W-015")
+@pytest.mark.edge_case("EC-W-015", "EC-Q-027")
 async def test_message_that_fails_every_time_waits_for_a_person_in_the_end(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

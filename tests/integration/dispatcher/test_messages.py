@@ -120,6 +120,7 @@ async def test_bad_item_that_comes_again_waits_once(handler: Handler, pool: Pool
     assert len(await waiting(pool)) == 1
 
 
+@pytest.mark.edge_case("EC-Q-023")
 async def test_redelivered_batch_sends_nothing_twice(
     handler: Handler, provider: FakeProvider, pool: Pool, ada: UserRegistered
 ) -> None:
@@ -161,6 +162,7 @@ async def test_highest_version_of_a_person_wins_in_any_order(
     assert tuple(row or ()) == (4, "v4")
 
 
+@pytest.mark.edge_case("EC-Q-029")
 async def test_dead_letter_waits_with_its_reason_and_goes_back_when_redriven(
     pool: Pool, clock: FrozenClock
 ) -> None:

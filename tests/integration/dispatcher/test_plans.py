@@ -30,11 +30,13 @@ async def plan(pool: Pool) -> list[str]:
     return [row[0] for row in rows]
 
 
+@pytest.mark.edge_case("EC-PF-015")
 async def test_claim_reads_no_table_from_end_to_end(plan: list[str]) -> None:
     scans = [line for line in plan if "Seq Scan" in line]
     assert not [line for line in scans if any(f"Seq Scan on {name}" in line for name in TABLES)]
 
 
+@pytest.mark.edge_case("EC-PF-015")
 async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> None:
     conditions = {
         found[1]: plan[place + 1]

@@ -70,6 +70,7 @@ async def test_a_name_in_use_is_refused(system: System) -> None:
         await _start(system)
 
 
+@pytest.mark.edge_case("EC-PF-007")
 async def test_a_process_to_be_restarted_comes_back_after_a_kill(system: System) -> None:
     process = await _start(system, restart=True)
     await system.ready()

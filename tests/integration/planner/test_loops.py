@@ -101,6 +101,7 @@ async def test_releasing_goes_on_batch_by_batch_until_nothing_is_due(world: Worl
     assert [message.items for message in world.publisher.published] == [2, 2, 1]
 
 
+@pytest.mark.edge_case("EC-PF-004")
 async def test_releasing_stops_while_too_many_are_unanswered(world: World) -> None:
     people = [a_recipient(birthday="1990-06-14") for _ in range(5)]
     await world.project(*people)

@@ -191,6 +191,7 @@ async def test_a_message_in_hand_waits_for_a_database_that_comes_back(
     assert set(await people_known(world)) == {ada.id}
 
 
+@pytest.mark.edge_case("EC-Q-025")
 async def test_a_message_goes_to_the_end_of_its_queue_when_the_database_stays_away(
     planner_url: str,
 ) -> None:
@@ -237,6 +238,7 @@ async def test_an_outcome_is_recorded_from_its_message(world: World) -> None:
     assert (await world.row(ada.id, day("2026-06-14")))["state"] == "accepted"
 
 
+@pytest.mark.edge_case("EC-Q-029")
 async def test_a_dead_letter_waits_for_a_person_and_can_be_sent_back(world: World) -> None:
     body = a_message(REGISTERED, a_user(), a_user())
     dead = delivered(REGISTERED, body, queue=f"{USERS}.dead", dead_reason="delivery_limit")

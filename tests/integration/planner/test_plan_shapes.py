@@ -44,6 +44,7 @@ async def a_world(world: World, request: pytest.FixtureRequest) -> World:
     return world
 
 
+@pytest.mark.edge_case("EC-DB-023", "EC-PF-014")
 async def test_the_release_reads_the_due_head_of_one_day(a_world: World) -> None:
     async with a_world.pool.acquire() as connection, connection.transaction():
         await read_by_index(connection)

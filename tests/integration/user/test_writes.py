@@ -141,7 +141,7 @@ async def test_of_two_edits_of_one_version_one_wins(store: Store) -> None:
     assert (await get_living(store, person.id)).version == 2
 
 
-@pytest.mark.edge_case("EC-RC-009")
+@pytest.mark.edge_case("EC-RC-009", "EC-PF-017")
 async def test_simultaneous_patches_of_different_fields_all_count(store: Store) -> None:
     person = await registered(store)
     patches = [{"first_name": "Augusta"}, {"last_name": "King"}, {"location_city": "London"}]
