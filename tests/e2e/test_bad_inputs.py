@@ -286,6 +286,30 @@ async def test_what_a_client_says_of_its_address_or_tenant_is_ignored(
     assert (await ask(town, service, "GET", LISTS[service], **headers))[0] == 200
 
 
+@every_service
+async def test_every_answer_but_operators_ones_tells_the_rate_limit(
+    town: Town, service: str
+) -> None:
+    url = town.system.url(service)
+    async with town.session.get(url + LISTS[service], headers=AUTHORIZATION) as answer:
+        assert answer.headers["RateLimit-Policy"] == '"default";q=4000;w=2'
+        assert answer.headers["RateLimit"].startswith('"default";r=')
+    async with town.session.get(f"{url}/health/live") as answer:
+        assert "RateLimit" not in answer.headers
+
+
+async def test_processes_of_a_service_share_the_allowance_of_a_caller(town: Town) -> None:
+    slow = {"USER_RATE_PER_S": "0.1", "USER_RATE_BURST": "32", "JUBILEE_CLOCK": BEFORE_NINE}
+    let_in = 0
+    for name in ("user-1", "user-2", "user-3"):
+        await town.start(name, env=slow, roles=("api",))
+        statuses = [(await ask(town, name, "GET", LISTS["user"]))[0] for _ in range(40)]
+        let_in += statuses.count(200)
+        assert set(statuses) <= {200, 429}
+        await town.system.stop(name)
+    assert 32 <= let_in <= 32 + 2 * 2 * 1 + 3  # two slices of one for each further process
+
+
 async def raw(town: Town, service: str, request: bytes) -> bytes:
     """Return the first line of what comes back."""
     address = URL(town.system.url(service))
