@@ -1,5 +1,6 @@
 """Appends changes: event, state, data key, outbox row and idempotency key in one statement."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -47,11 +48,17 @@ class KeyTakenError(Exception):
 
 
 async def append_registrations(
-    store: Store, changes: Sequence[Change], *, origin: Origin, now: datetime
+    store: Store,
+    changes: Sequence[Change],
+    *,
+    origin: Origin,
+    now: datetime,
+    turn: asyncio.Lock | None = None,
 ) -> list[Verdict]:
     """Register one person or a thousand and return the verdict on each, in their order.
 
-    One statement, so one transaction: a crash leaves all of it or nothing.
+    One statement, so one transaction: a crash leaves all of it or nothing. Who shares a ``turn``
+    is registered one call after the other, while the next is being sealed.
 
     Raises:
         KeyInFlightError, KeyTakenError: see there; nothing was written.
@@ -59,7 +66,7 @@ async def append_registrations(
     """
     rows = [_registration(store, change, origin, now) for change in changes]
     columns: list[list[object]] = [list(column) for column in zip(*rows, strict=True)]
-    async with connection_of(store) as connection:
+    async with turn or asyncio.Lock(), connection_of(store) as connection:
         try:
             answer = await connection.fetch(
                 SQL.append_registrations,

@@ -1,5 +1,6 @@
 """Registers people by the thousand: one statement per batch, one outcome per line."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -78,6 +79,7 @@ class PeopleImport:
         self._origin = origin
         self._new_id = new_id
         self._is_dry_run = is_dry_run
+        self._turn = asyncio.Lock()
         self._epochs = EpochWatch()
         self._repetitions = RepetitionWatch()
 
@@ -92,7 +94,8 @@ class PeopleImport:
     async def take(self, batch: Batch, *, now: datetime) -> list[Outcome]:
         """Register the people in ``batch`` and return an outcome for each line, in their order.
 
-        While the database is away the lines come out ``failed`` as ``unavailable``.
+        The next batch may be taken meanwhile: it is registered after this one. While the database
+        is away the lines come out ``failed`` as ``unavailable``.
         """
         try:
             decided = await self._decide(batch.candidates, now)
@@ -127,7 +130,7 @@ class PeopleImport:
                 break
             changes = [register_person(self._new_id(), one.profile, now) for one in open_ones]
             verdicts = await append_registrations(
-                self._store, changes, origin=self._origin, now=now
+                self._store, changes, origin=self._origin, now=now, turn=self._turn
             )
             contended: list[Candidate] = []
             for candidate, change, verdict in zip(open_ones, changes, verdicts, strict=True):

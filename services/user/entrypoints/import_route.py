@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Any, Final
 
@@ -48,6 +49,8 @@ LINKS: Final = ResponseHeader(
 )
 PAUSE_S: Final = 0.1
 """A client that sends nothing for so long gets the outcomes of what it has sent."""
+UNDER_WAY_MAX: Final = 1
+"""Batches being written while another one is read and sealed."""
 
 logger = logging.getLogger(__name__)
 
@@ -165,19 +168,24 @@ async def _taken_in_turn(
     read: Callable[[Sequence[Line]], Batch],
     take: Callable[[Batch], Awaitable[bytes]],
 ) -> AsyncIterator[bytes]:
-    """Yield the outcomes of one batch after the other; the next is read while one is written."""
-    under_way: asyncio.Future[bytes] | None = None
+    """Yield the outcomes of one batch after the other.
+
+    While the database is at one batch, the next one is read and sealed. When the
+    sender pauses, everything that is under way is finished.
+    """
+    under_way: deque[asyncio.Future[bytes]] = deque()
     try:
         async for lines in batches:
-            batch = read(lines)
-            if under_way is not None:
-                yield await under_way
-            under_way = asyncio.ensure_future(take(batch)) if lines else None
-        if under_way is not None:
-            yield await under_way
+            if lines:
+                under_way.append(asyncio.ensure_future(take(read(lines))))
+                await asyncio.sleep(0)  # it goes as far as it can before the next is read
+            while len(under_way) > (UNDER_WAY_MAX if lines else 0):
+                yield await under_way.popleft()
+        while under_way:
+            yield await under_way.popleft()
     finally:
-        if under_way is not None:
-            under_way.cancel()
+        for one in under_way:
+            one.cancel()
 
 
 async def _body_of(request: AnyRequest) -> AsyncIterator[bytes]:
