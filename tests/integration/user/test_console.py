@@ -121,6 +121,34 @@ async def test_file_with_mistakes_is_mended_by_its_messages(console: Console, st
     assert await count(store, "people") == 3
 
 
+MENDED = {
+    "America/New York": "America/New_York",
+    "Europe/Berln": "Europe/Berlin",
+    "linus@example,": "linus@example.com,",
+    "1985-02-30": "1985-02-28",
+    "crm-7,,": "crm-7,Chidi,",
+    "1990-01-01": "2015-01-01",
+    "14.07.1988,,birthdays": "1988-07-14,,birthday",
+    "ADA@example": "ada.byron@example",
+    "Bengaluru, Karnataka": '"Bengaluru, Karnataka"',
+}
+
+
+async def test_sample_of_the_documentation_can_be_mended(console: Console, store: Store) -> None:
+    sample = Path(__file__).parents[3] / "docs" / "samples" / "people.csv"
+    text = sample.read_text("utf-8")
+    (console.folder / "people.csv").write_text(text, "utf-8")
+    first = await console.run("import", "people.csv")
+    assert first.out[-2] == "3 registered, 9 rejected"
+    rejected = (console.folder / "people.csv.rejected.csv").read_text("utf-8")
+    for wrong, right in MENDED.items():
+        assert wrong in rejected
+        rejected = rejected.replace(wrong, right)
+    (console.folder / "mended.csv").write_text(rejected, "utf-8")
+    assert (await console.run("import", "mended.csv")).out == ["9 registered"]
+    assert await count(store, "people") == 12
+
+
 async def test_import_killed_midway_goes_on_where_it_was(console: Console, store: Store) -> None:
     rows = [f"{n},Ada,L,a{n}@example.com,Asia/Tokyo,1990-06-14" for n in range(15_000)]
     for wrong in (10, 7_000, 14_990):
