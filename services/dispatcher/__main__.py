@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from libs.eventstore.rebuilding import Progress, line_of
 from libs.runtime.process import MISTAKEN, run_process
 from libs.settings import help_text, read_settings
 from libs.telemetry.logs import configure_logs
@@ -13,9 +14,11 @@ from services.dispatcher import wiring
 from services.dispatcher.settings import DispatcherSettings
 
 PREFIX = "DISPATCHER"
+COMMANDS = ("migrate", "rebuild")
 
 USAGE = f"""usage: python -m services.dispatcher [role ...]
        python -m services.dispatcher migrate
+       python -m services.dispatcher rebuild
 
 Delivers what the planner asks for, and records what became of it.
 
@@ -26,6 +29,8 @@ roles (none: all of them in one process)
   settle    finds out what became of mails of unknown fate
   relay     publishes outcomes
   upkeep    keeps partitions ahead and what the broker gave up
+rebuild reads all events of the user service and mends the contacts by them, while everything is at
+work; interrupted, it goes on where it was.
 Every process serves /health/live, /health/ready and /metrics.
 
 settings, read from the environment
@@ -38,14 +43,23 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
     if set(arguments) & {"-h", "--help"}:
         sys.stdout.write(USAGE)
         sys.exit(0)
-    if unknown := [name for name in arguments if name not in {*wiring.ROLES, "migrate"}]:
-        known = ", ".join([*wiring.ROLES, "migrate"])
+    if unknown := [name for name in arguments if name not in {*wiring.ROLES, *COMMANDS}]:
+        known = ", ".join([*wiring.ROLES, *COMMANDS])
         sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
         sys.exit(MISTAKEN)
     configure_logs("dispatcher")
     if "migrate" in arguments:
         run_process(lambda: wiring.migrate(read_settings(DispatcherSettings, PREFIX, environ)))
+    if "rebuild" in arguments:
+        run_process(
+            lambda: wiring.rebuild(read_settings(DispatcherSettings, PREFIX, environ), _tell)
+        )
     run_process(lambda: _run(frozenset(arguments) or frozenset(wiring.ROLES), environ))
+
+
+def _tell(progress: Progress) -> None:
+    sys.stdout.write(f"{line_of(progress)}\n")
+    sys.stdout.flush()
 
 
 async def _run(roles: frozenset[str], environ: Mapping[str, str]) -> None:

@@ -29,6 +29,8 @@ class DispatcherSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8082  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys
+    user_url: str | None = None  # user service whose events a rebuild reads
+    user_api_key: str | None = None  # a key of it with the scope events:read
     rate_per_s: Annotated[float, Positive] = 2000.0  # requests of a caller, all processes together
     rate_burst: Annotated[int, Positive] = 4000  # of them at once, after a silence
     trusted_proxies: str = ""  # networks whose X-Forwarded-For counts, by commas

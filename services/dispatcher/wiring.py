@@ -16,6 +16,9 @@ from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock, parse_clock
+from libs.eventstore import rebuilding
+from libs.eventstore.feed_reader import FeedAwayError, FeedRefusedError, open_feed
+from libs.eventstore.rebuilding import Progress
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
@@ -41,6 +44,7 @@ from services.dispatcher.adapters.providers.vendor import VendorProvider
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.keep_partitions import keep_partitions
 from services.dispatcher.app.keep_texts import keep_texts
+from services.dispatcher.app.rebuilding import Contacts
 from services.dispatcher.domain.address import UnusableAddressError, mailbox
 from services.dispatcher.domain.greeting import Greetings
 from services.dispatcher.domain.unsubscribing import UnsubscribeLinks
@@ -59,6 +63,8 @@ MIGRATIONS = (
     "services.dispatcher.migrations",
 )
 STATEMENT_TIMEOUT_S = 30.0
+COMMAND_TIMEOUT_S = 600.0
+"""A command may read a whole table."""
 
 PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 """Every statement is planned once, and by its indexes. Planning over two months of partitions costs
@@ -125,6 +131,30 @@ def _provider_url(settings: DispatcherSettings) -> str:
     if settings.provider_url is None:
         raise StartupError("DISPATCHER_PROVIDER_URL is not set: say where mail goes out")
     return settings.provider_url
+
+
+async def rebuild(settings: DispatcherSettings, tell: Callable[[Progress], None]) -> None:
+    """Rebuild the contacts from the user service's events; the dispatcher may be at work.
+
+    Raises:
+        StartupError: the database lacks migrations, or the events cannot be read.
+    """
+    if settings.user_url is None or settings.user_api_key is None:
+        raise StartupError(
+            "set DISPATCHER_USER_URL and DISPATCHER_USER_API_KEY: a rebuild reads events"
+        )
+    async with (
+        open_pool(
+            settings.database_url, name=NAME, size=2, statement_timeout_s=COMMAND_TIMEOUT_S
+        ) as pool,
+        open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
+        open_feed(settings.user_url, settings.user_api_key) as feed,
+    ):
+        await _refuse_pending(pool)
+        try:
+            await rebuilding.rebuild(pool, feed, Contacts(clock), tell=tell)
+        except (FeedAwayError, FeedRefusedError) as error:
+            raise StartupError(f"{error}; run it again to go on") from error
 
 
 async def run(

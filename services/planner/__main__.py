@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
+from libs.eventstore.rebuilding import Progress, line_of
 from libs.runtime.process import MISTAKEN, run_process
 from libs.settings import help_text, read_settings
 from libs.telemetry.logs import configure_logs
@@ -14,9 +15,11 @@ from services.planner.entrypoints.tzdata_command import COMMAND, Wanted, parse
 from services.planner.settings import PlannerSettings
 
 PREFIX = "PLANNER"
+COMMANDS = (["migrate"], ["rebuild"])
 
 USAGE = f"""usage: python -m services.planner [role ...]
        python -m services.planner migrate
+       python -m services.planner rebuild
        python -m services.planner tzdata [--help]
 
 Knows what is owed to whom and when, and asks for it when due.
@@ -30,6 +33,8 @@ roles (none: all of them in one process)
   reconcile  asks again where nobody answers
   relay      publishes pauses, cancellations and closed days
   upkeep     keeps partitions ahead, closes days, forgets what is old
+rebuild reads all events of the user service and mends what is known of people by them, while
+everything is at work; interrupted, it goes on where it was.
 Every process serves /health/live, /health/ready and /metrics.
 
 settings, read from the environment
@@ -47,8 +52,8 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         sys.stdout.write(USAGE)
         sys.exit(0)
     unknown = [name for name in arguments if name not in wiring.ROLES]
-    if unknown and list(arguments) != ["migrate"]:
-        known = ", ".join([*wiring.ROLES, "migrate"])
+    if unknown and list(arguments) not in COMMANDS:
+        known = ", ".join([*wiring.ROLES, *(name for [name] in COMMANDS)])
         sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
         sys.exit(MISTAKEN)
     configure_logs(wiring.NAME)
@@ -61,10 +66,18 @@ async def _change_zone_data(wanted: Wanted, environ: Mapping[str, str]) -> None:
         sys.stdout.write(f"{line}\n")
 
 
+def _tell(progress: Progress) -> None:
+    sys.stdout.write(f"{line_of(progress)}\n")
+    sys.stdout.flush()
+
+
 async def _work(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
     settings = read_settings(PlannerSettings, PREFIX, environ)
     if list(arguments) == ["migrate"]:
         await wiring.migrate(settings)
+        return
+    if list(arguments) == ["rebuild"]:
+        await wiring.rebuild(settings, _tell)
         return
     configure_tracing(wiring.NAME)
     try:

@@ -23,6 +23,8 @@ class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jwt_issuer: str = ""  # whose tokens are taken beside API keys
     jwt_audience: str = ""  # what those tokens must be made for
     jwt_jwks: str = ""  # the issuer's public keys: a file or an http[s] address
+    user_url: str | None = None  # user service whose events a rebuild reads
+    user_api_key: str | None = None  # a key of it with the scope events:read
     zone_releases: str | None = None  # folder of other releases of the zone data, to simulate with
     horizon_days: Annotated[int, AtLeast3] = 4  # days planned ahead of today (UTC)
     slice_size: Annotated[int, Positive] = 5000  # celebrations planned in one transaction

@@ -1,7 +1,7 @@
 """Builds the planner's process: the only place that opens its pool and its broker."""
 
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +13,8 @@ from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
 from libs.broker.consumers import Consumers, Subscription
 from libs.clock import Clock, open_clock, parse_clock
+from libs.eventstore.feed_reader import FeedAwayError, FeedRefusedError, open_feed
+from libs.eventstore.rebuilding import Progress
 from libs.httpapi.auth import ApiKeys, load_api_keys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
 from libs.httpapi.serve import HttpServer
@@ -34,6 +36,7 @@ from services.planner.app.adopting import (
     compare_releases,
     preview_adoption,
 )
+from services.planner.app.rebuilding import People, rebuild_people
 from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
 from services.planner.entrypoints.audit_loop import Auditing
@@ -42,6 +45,7 @@ from services.planner.entrypoints.consumers import (
     blocks_handler,
     outcome_handler,
     people_handler,
+    recipient_reader,
 )
 from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
@@ -115,6 +119,34 @@ async def change_zone_data(settings: PlannerSettings, wanted: Wanted) -> Iterato
             return adoption_lines(await adopt_release(pool, KINDS, now=now), is_done=True)
         except UnknownZonesError as error:
             raise StartupError(str(error)) from error
+
+
+async def rebuild(settings: PlannerSettings, tell: Callable[[Progress], None]) -> None:
+    """Rebuild what the planner knows of people from the user service's events; it may be at work.
+
+    Raises:
+        StartupError: the database lacks migrations, or the events cannot be read.
+    """
+    if settings.user_url is None or settings.user_api_key is None:
+        raise StartupError("set PLANNER_USER_URL and PLANNER_USER_API_KEY: a rebuild reads events")
+    async with (
+        open_pool(
+            settings.database_url,
+            name=NAME,
+            size=2,
+            statement_timeout_s=COMMAND_TIMEOUT_S,
+            settings=PLANNING,
+        ) as pool,
+        open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
+        open_feed(settings.user_url, settings.user_api_key) as feed,
+    ):
+        await _refuse_old_tables(pool)
+        await _refuse_other_zone_data(pool, clock)
+        people = People(KINDS, clock, recipient_reader(KINDS))
+        try:
+            await rebuild_people(pool, feed, people, tell=tell)
+        except (FeedAwayError, FeedRefusedError) as error:
+            raise StartupError(f"{error}; run it again to go on") from error
 
 
 async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:

@@ -1,6 +1,6 @@
 """Plays one history: people change, time passes, the system works and dies at it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -9,11 +9,14 @@ import msgspec
 from contracts import topology
 from libs.broker import PublishError
 from libs.ids import occurrence_key
+from libs.postgres.types import Connection
 from tests.model.mortal import ProcessDied
+from tests.model.operators import WORDS, Operators
+from tests.model.oracle import KIND_NAMES, LATE_LIMIT, nine_on
 from tests.model.outside import ANSWERS
 from tests.model.people import CHANGES, DAYS_WATCHED, People
 from tests.model.system import Servers, System
-from tests.model.watch import Watch, require
+from tests.model.watch import GRACE, Watch, require
 
 STARTS = (
     datetime(2026, 6, 13, 12, tzinfo=UTC),
@@ -47,7 +50,8 @@ class Run:
         self.servers = servers
         self.system = System(servers, self.start, can_find=random.random() < 0.7, seed=seed)
         self.people = People(self.system, self.start, number)
-        self.watch = Watch(servers, self.system, self.people)
+        self.operators = Operators(servers, self.system, self.people)
+        self.watch = Watch(servers, self.system, self.people, self.operators)
         self._deaths = 0
         self._planned_on: date | None = None
 
@@ -68,9 +72,13 @@ class Run:
             if action.name in CHANGES:
                 # No two changes of a person happen in one moment.
                 self._set_clock(self.now + TICK)
-            does = self.people if action.name in CHANGES else self
-            await getattr(does, action.name)(action.a, action.b, action.c)
+            await getattr(self._who_does(action.name), action.name)(action.a, action.b, action.c)
         await self._end()
+
+    def _who_does(self, name: str) -> object:
+        if name in CHANGES:
+            return self.people
+        return self.operators if name in WORDS else self
 
     # Time passes.
 
@@ -113,6 +121,52 @@ class Run:
         requests = self.system.broker.queues[topology.DISPATCHER_REQUESTS.name]
         if requests:
             requests.pop(place % len(requests))
+
+    async def relay_planner(self, _: int, __: int, fate: int) -> None:
+        """Publish what the planner has to tell."""
+        await self._mortal(self.system.relay_planner(), fate)
+
+    async def follow(self, _: int, __: int, fate: int) -> None:
+        """Have rows follow what operators decided."""
+        await self._mortal(self.system.follow(), fate)
+
+    async def rebuild_planner(self, damage: int, where: int, fate: int) -> None:
+        """Damage what the planner knows of people, and rebuild it, dying on the way."""
+        await self._damage(self.servers.planner_eye, PLANNER_DAMAGE, damage, where)
+        if damage % 3 == 0:
+            await self._lose_plan()
+        await self._rebuilt(self.system.rebuild_planner, fate)
+        self._planned_on = None
+
+    async def rebuild_dispatcher(self, damage: int, where: int, fate: int) -> None:
+        """Damage what the dispatcher knows of people, and rebuild it, dying on the way."""
+        await self._damage(self.servers.dispatcher_eye, DISPATCHER_DAMAGE, damage, where)
+        await self._rebuilt(self.system.rebuild_dispatcher, fate)
+
+    async def _damage(
+        self, eye: Connection, damages: Sequence[str], damage: int, where: int
+    ) -> None:
+        if self.people.lives:
+            person_id = list(self.people.lives)[where % len(self.people.lives)]
+            await eye.execute(damages[damage % len(damages)], person_id)
+
+    async def _lose_plan(self) -> None:
+        """Lose every row of what is owed and not too late: the rest is told as expired again."""
+        owed = [
+            (day, life.person_id, kind)
+            for life in self.people.lives.values()
+            for day in self.people.days()
+            for kind in KIND_NAMES
+            if life.history.owes(life.history.last.number, kind, day)
+            and self.now < nine_on(day, life.history.last.zone) + LATE_LIMIT - GRACE
+        ]
+        await self.servers.planner_eye.executemany(_LOSE_ROW, owed)
+
+    async def _rebuilt(self, rebuild: Callable[[], Awaitable[object]], fate: int) -> None:
+        deaths = self._deaths
+        await self._mortal(rebuild(), fate)
+        if self._deaths > deaths:
+            await rebuild()
 
     async def plan(self, steps: int, _: int, fate: int) -> None:
         """Do some pieces of planning."""
@@ -181,6 +235,7 @@ class Run:
         system.provider.is_silent = False
         system.broker.confirms_lost = system.broker.refusals = 0
         ended_at = self.now
+        await self.operators.resume_all()
         await self._rest(is_final=True)
         last = self.start + timedelta(days=DAYS_WATCHED + 1)
         while self.now < last:
@@ -214,6 +269,8 @@ class Run:
             while await system.plan():
                 work += 1
             self._planned_on = self.now.date()
+        while await system.follow():
+            work += 1
         while await system.release():
             work += 1
         if self._deaths or system.provider.unknown:
@@ -242,6 +299,29 @@ class Run:
         return released
 
 
+PLANNER_DAMAGE = (
+    "SELECT $1::uuid",
+    "DELETE FROM recipients WHERE person_id = $1",
+    "DELETE FROM celebrations WHERE person_id = $1",
+    "UPDATE recipients SET zone = 'Asia/Tokyo', dates = '{}' WHERE person_id = $1",
+    "UPDATE recipients SET version = 1, schedule_version = 1 WHERE person_id = $1",
+    "UPDATE recipients SET is_active = NOT is_active WHERE person_id = $1",
+    "UPDATE recipients SET version = 900, schedule_version = 900 WHERE person_id = $1",
+    "UPDATE celebrations SET zone = 'Asia/Tokyo' WHERE person_id = $1",
+)
+DISPATCHER_DAMAGE = (
+    "SELECT $1::uuid",
+    "DELETE FROM contacts WHERE person_id = $1",
+    "UPDATE contacts SET first_name = 'Eve' WHERE person_id = $1 AND state = 'active'",
+    "UPDATE contacts SET version = 1, schedule_version = 1 WHERE person_id = $1",
+    "UPDATE contacts SET version = 900, schedule_version = 900 WHERE person_id = $1",
+    "UPDATE contacts SET opt_outs = '{}' WHERE person_id = $1",
+)
+_LOSE_ROW = """
+    DELETE FROM plan USING days
+    WHERE plan.local_day = $1 AND plan.person_id = $2 AND plan.kind = $3
+      AND days.local_day = plan.local_day AND days.closed_at IS NULL
+"""
 _UNKNOWN = """
     SELECT unknown.local_day, unknown.person_id, unknown.kind
     FROM delivery_events AS unknown

@@ -35,6 +35,15 @@ WEIGHTS = {
     "close_days": 1,
     "misanswer": 3,
     "lose_confirms": 1,
+    "pause": 2,
+    "resume": 2,
+    "cancel": 1,
+    "unsubscribe": 1,
+    "resubscribe": 1,
+    "relay_planner": 3,
+    "follow": 2,
+    "rebuild_planner": 2,
+    "rebuild_dispatcher": 2,
     "catch_up": 4,
 }
 SHORTEST, LONGEST = 10, 60

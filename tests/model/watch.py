@@ -1,17 +1,20 @@
 """Holds every mail, and in the end everything owed, against the oracle."""
 
 from collections import Counter, defaultdict
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from contracts import codec, dispatch
 from libs.ids import occurrence_key, parse_occurrence_key
 from libs.postgres.types import Record
 from services.dispatcher.domain.greeting import Mail
+from tests.model.operators import Operators
 from tests.model.oracle import KIND_NAMES, LATE_LIMIT, nine_on
 from tests.model.people import Life, People
 from tests.model.system import Servers, System
 
+GRACE = timedelta(minutes=5)
+"""So shortly before its late limit a greeting may fail to be sent: a retry takes its time."""
 ENDED = ("accepted", "refused", "suppressed", "expired", "cancelled")
 
 
@@ -28,7 +31,10 @@ def require(holds: bool, otherwise: str) -> None:
 class Watch:
     """Sees what is requested and what is sent, and audits the plan when all is over."""
 
-    def __init__(self, servers: Servers, system: System, people: People) -> None:
+    def __init__(
+        self, servers: Servers, system: System, people: People, operators: Operators
+    ) -> None:
+        self._operators = operators
         self.is_asking_again = False
         self.ends: Counter[str] = Counter()
         self._servers = servers
@@ -43,6 +49,11 @@ class Watch:
         if type_name != dispatch.DISPATCH_REQUESTED or self.is_asking_again:
             return
         for event in codec.decode(type_name, body):
+            asked = event.data
+            require(
+                not self._operators.is_held(asked.person_id, asked.kind, asked.local_day),
+                f"{event.subject} was released though it was held back",
+            )
             version = await self._servers.planner_eye.fetchval(
                 "SELECT version FROM recipients WHERE person_id = $1", event.data.person_id
             )
@@ -64,6 +75,10 @@ class Watch:
             "for a date that had moved away": not known.falls_on(kind, day),
             "before its instant": now < due_at,
             "after its late limit": now > due_at + LATE_LIMIT,
+            "though the dispatcher knew it was held back": (
+                await self._operators.is_held_at_dispatcher(person_id, kind, day)
+            ),
+            "to someone unsubscribed": (person_id, kind) in self._operators.unsubscribed,
             "to a suppressed address": known.email in self._people.suppressed,
             "to another address": mail.recipient != known.email,
             "a second time in its period": self._has_period_of(mail.occurrence),
@@ -132,7 +147,7 @@ class Watch:
         occurrence = occurrence_key(day, life.person_id, kind)
         # One that moved may have expired where it was before.
         first_due_at = min(nine_on(day, version.zone) for version in life.history.versions)
-        is_past = first_due_at + LATE_LIMIT < ended_at
+        is_past = first_due_at + LATE_LIMIT < ended_at + GRACE
         if row is None:
             # Whoever is heard of only after the day was closed is not asked for any more.
             require(is_past and day in closed, f"{occurrence} is owed and in no plan")
@@ -141,9 +156,13 @@ class Watch:
         allowed = {
             ("accepted", None): True,
             ("refused", "recipient_refused"): occurrence in self._system.provider.refused,
+            ("cancelled", "called_off"): self._operators.is_called_off(life.person_id, kind, day),
+            ("suppressed", "unsubscribed"): (life.person_id, kind)
+            in self._operators.ever_unsubscribed,
             ("suppressed", "already_greeted"): self._has_period_of(occurrence, but=occurrence),
             ("suppressed", "address_suppressed"): bool(addresses & self._people.ever_suppressed),
             ("expired", "too_late"): is_past,
+            ("expired", "paused"): is_past,
         }
         end = row["state"], row["reason"]
         due_at = nine_on(day, final.zone)

@@ -24,6 +24,19 @@ async def tell_blocks(connection: Connection, people: Sequence[UUID], *, now: da
     await outbox.put(connection, blocks_messages(changed, now=now))
 
 
+async def tell_blocks_again(
+    connection: Connection, *, after: UUID, limit: int, now: datetime
+) -> UUID | None:
+    """Publish up to ``limit`` blocks that follow ``after`` as if they were new.
+
+    Returns the last one's person, None where none follows.
+    """
+    rows = await connection.fetch(SQL.raise_revisions, after, limit)
+    again = [_blocks(row) for row in rows]
+    await outbox.put(connection, blocks_messages(again, now=now))
+    return max((one.person_id for one in again), default=None)
+
+
 async def find_blocks(connection: Connection, person_id: UUID) -> RecipientBlocksChanged | None:
     """Return what keeps mail from a person; None where nothing ever did."""
     row = await connection.fetchrow(SQL.find_blocks, person_id)

@@ -8,8 +8,10 @@ import msgspec
 
 from contracts.kinds import Kind
 from libs.postgres.types import Connection, Record
+from services.planner.adapters.holds import list_person_cancellations, list_person_pauses
 from services.planner.adapters.sql import SQL
 from services.planner.domain.facts import Facts, PlannedDay
+from services.planner.domain.holds import Cancellation, Pause
 from services.planner.domain.recipient import Recipient
 from services.planner.domain.recurrence import RECURRENCES
 from services.planner.domain.simulation import Group, telling_characters
@@ -20,7 +22,19 @@ PIECE = 250
 
 _EASTERNMOST = timedelta(hours=14)
 _NOBODY = UUID(int=0)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_A_PAUSE = (
+    Pause(
+        pause_id=_NOBODY,
+        person_id=_NOBODY,
+        kind=None,
+        reason=None,
+        paused_at=_LONG_AGO,
+        paused_by="",
+    ),
+)
 _rows = msgspec.json.Decoder(list[tuple[date, date, State, str | None]])
+_spans = msgspec.json.Decoder(list[tuple[date, date]])
 _instants = msgspec.json.Decoder(dict[str, datetime])
 
 
@@ -32,6 +46,11 @@ async def read_groups(
     Needs a transaction, whose snapshot all of them are.
     """
     kind = kinds[0]
+    general = Facts(
+        now=now,
+        pauses=tuple(await list_person_pauses(connection, _NOBODY)),
+        cancellations=tuple(await list_person_cancellations(connection, _NOBODY, since=first)),
+    )
     floor = datetime.combine(first, time(), UTC) - _EASTERNMOST
     cursor = connection.cursor(
         SQL.group_people,
@@ -44,7 +63,7 @@ async def read_groups(
         prefetch=PIECE,
     )
     async for row in cursor:
-        yield _group(row, kind, floor=floor, now=now)
+        yield _group(row, kind, floor=floor, general=general)
 
 
 async def count_people(connection: Connection) -> int:
@@ -53,16 +72,18 @@ async def count_people(connection: Connection) -> int:
     return count
 
 
-def _group(row: Record, kind: Kind, *, floor: datetime, now: datetime) -> Group:
+def _group(row: Record, kind: Kind, *, floor: datetime, general: Facts) -> Group:
     first, last = row["first_example"], row["last_example"]
     return Group(
         row["people"],
         (first,) if first == last else (first, last),
         _representative(row, kind, floor=floor),
-        Facts(
-            now=now,
+        msgspec.structs.replace(
+            general,
             rows=_planned(row["rows"]),
             blocks={kind.name: row["block"]} if row["block"] else {},
+            pauses=general.pauses + (_A_PAUSE if row["is_paused"] else ()),
+            cancellations=general.cancellations + _cancellations(row["called_off"]),
         ),
     )
 
@@ -80,6 +101,23 @@ def _representative(row: Record, kind: Kind, *, floor: datetime) -> Recipient:
         dates={} if row["date"] is None else {kind.date_field: row["date"]},
         opt_outs=(kind.name,) if row["is_opted_out"] else (),
         zones_left=_instants.decode(row["zones_left"]) if row["zones_left"] else {},
+    )
+
+
+def _cancellations(text: str | None) -> tuple[Cancellation, ...]:
+    """Return what calls off the group's days: which of many people's it is makes no difference."""
+    return tuple(
+        Cancellation(
+            cancellation_id=_NOBODY,
+            person_id=_NOBODY,
+            kind=None,
+            first_day=first_day,
+            last_day=last_day,
+            reason=None,
+            cancelled_at=_LONG_AGO,
+            cancelled_by="",
+        )
+        for first_day, last_day in (_spans.decode(text) if text else ())
     )
 
 

@@ -1,6 +1,6 @@
 """Table ``recipients``: whom to plan for, as of the highest version seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -57,6 +57,16 @@ async def update_recipients(connection: Connection, recipients: Sequence[Recipie
     if recipients:
         with refusals():
             await connection.execute(SQL.update_recipients, *_columns(recipients))
+
+
+async def note_doubtful(connection: Connection) -> None:
+    """Note the versions held here that the log, as far as it was read, does not explain."""
+    await connection.execute(SQL.note_doubtful)
+
+
+async def remove_recipients(connection: Connection, held: Mapping[UUID, int]) -> None:
+    """Remove people while each is at the version ``held``."""
+    await connection.execute(SQL.remove_recipients, list(held), list(held.values()))
 
 
 def _columns(recipients: Sequence[Recipient]) -> list[list[Any]]:

@@ -33,7 +33,7 @@ and a batch taken whole costs a hundredth of its items one by one."""
 DEAD = ".dead"
 
 
-class UnusableError(Exception):
+class UnusableError(ValueError):
     """An item's values mean nothing here; its text is the reason word."""
 
 

@@ -1,7 +1,8 @@
 """Messages from the broker, each turned into one call."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -97,6 +98,11 @@ def _by_day(
     for _, group in groupby(oldest_first, key=lambda told: told[0].time.date()):
         told = list(group)
         yield told[0][0].time, [recipient for _, recipient in told]
+
+
+def recipient_reader(kinds: Mapping[str, Kind]) -> Callable[[Event[Any]], Recipient]:
+    """Return what reads the person of a user event, with the dates that ``kinds`` count from."""
+    return partial(recipient_from, date_fields=sorted({kind.date_field for kind in kinds.values()}))
 
 
 def recipient_from(event: Event[Any], *, date_fields: Sequence[str]) -> Recipient:

@@ -4,8 +4,9 @@
 -- period: earlier plan rows are none of its business.
 -- What cannot matter is left out: the zone of who has no date, an instant of registration before
 -- $5, the preference for 29 February of all others, a date's year once it has begun.
--- Two of a group stand as examples. Reads recipients, blocks and the plan from $6 on whole; groups
--- that do not fit into work_mem go to disk.
+-- Pauses and cancellations of everyone are not told here. Two of a group stand as examples.
+-- Reads recipients, blocks, holds and the plan from $6 on whole; groups that do not fit into
+-- work_mem go to disk.
 WITH planned AS (
     SELECT
         person_id,
@@ -14,10 +15,23 @@ WITH planned AS (
     WHERE kind = $1 AND local_day >= $6
     GROUP BY person_id
 ),
+paused AS (
+    SELECT DISTINCT person_id
+    FROM pauses
+    WHERE resumed_at IS NULL AND person_id IS NOT NULL AND (kind IS NULL OR kind = $1)
+),
+called_off AS (
+    SELECT person_id, jsonb_agg(jsonb_build_array(first_day, last_day) ORDER BY first_day, last_day)
+        AS days
+    FROM cancellations
+    WHERE person_id IS NOT NULL AND (kind IS NULL OR kind = $1) AND last_day >= $4
+    GROUP BY person_id
+),
 told AS (
     SELECT
         recipient.person_id, recipient.is_active, recipient.is_erased, recipient.zone,
-        recipient.leap_day, recipient.zones_left, planned.rows,
+        recipient.leap_day, recipient.zones_left, planned.rows, called_off.days AS called_off,
+        paused.person_id IS NOT NULL AS is_paused,
         $1 = ANY (recipient.opt_outs) AS is_opted_out,
         (recipient.dates ->> $2) COLLATE "C" AS date,
         greatest(
@@ -25,10 +39,12 @@ told AS (
             (recipient.dates_since ->> $2)::timestamptz,
             (recipient.opted_in_since ->> $1)::timestamptz
         ) AS since,
-        coalesce(block.blocks ->> '*', block.blocks ->> $1) AS block
+        coalesce(block.blocks ->> $1, block.blocks ->> '*') AS block
     FROM recipients AS recipient
     LEFT JOIN blocks AS block ON block.person_id = recipient.person_id
     LEFT JOIN planned ON planned.person_id = recipient.person_id
+    LEFT JOIN paused ON paused.person_id = recipient.person_id
+    LEFT JOIN called_off ON called_off.person_id = recipient.person_id
 ),
 cut AS (
     SELECT
@@ -40,6 +56,8 @@ cut AS (
         CASE WHEN dated.yes AND told.since > $5 THEN told.zones_left END AS zones_left,
         CASE WHEN dated.yes THEN told.block END AS block,
         CASE WHEN dated.yes THEN told.rows END AS rows,
+        CASE WHEN dated.yes THEN told.called_off END AS called_off,
+        dated.yes AND told.is_paused AS is_paused,
         CASE
             WHEN NOT dated.yes THEN (told.date IS NOT NULL)::text
             WHEN told.date > $4::date::text COLLATE "C" THEN told.date
@@ -55,7 +73,9 @@ SELECT
     min(person_id::text) AS first_example,
     max(person_id::text) AS last_example,
     min(date) AS date,
-    is_active, is_erased, is_opted_out, zone, leap_day, since, zones_left, block, rows
+    is_active, is_erased, is_opted_out, zone, leap_day, since, zones_left, block, rows,
+    called_off, is_paused
 FROM cut
 GROUP BY
-    is_active, is_erased, is_opted_out, zone, leap_day, since, zones_left, block, rows, telling
+    is_active, is_erased, is_opted_out, zone, leap_day, since, zones_left, block, rows, called_off,
+    is_paused, telling

@@ -1,5 +1,4 @@
--- Replace people by a newer version. The caller holds their rows and has compared the versions; the
--- condition only repeats what must hold. One array per column.
+-- Replace people. The caller holds their rows and has compared the versions. One array per column.
 UPDATE recipients
 SET version = incoming.version,
     schedule_version = incoming.schedule_version,
@@ -20,4 +19,4 @@ FROM unnest(
     person_id, version, schedule_version, is_active, zone, leap_day, active_since, dates,
     dates_since, opt_outs, opted_in_since, is_erased, zones_left
 )
-WHERE recipients.person_id = incoming.person_id AND recipients.version < incoming.version
+WHERE recipients.person_id = incoming.person_id

@@ -1,0 +1,2 @@
+-- Forget which streams there were.
+TRUNCATE rebuild_streams
