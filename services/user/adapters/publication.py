@@ -53,6 +53,8 @@ def _data_of(type_name: str, state: Person | Tombstone) -> msgspec.Struct:
         opt_outs=profile.opt_outs,
         dates_since=state.dates_since,
         opted_in_since=state.opted_in_since,
+        zones_left=state.zones_left,
+        registered=state.registered,
         external_id=profile.external_id,
         location_city=profile.location_city,
         location_country=profile.location_country,
