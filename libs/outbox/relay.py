@@ -33,7 +33,7 @@ class Publisher(Protocol):
 
 
 class _Message(msgspec.Struct):
-    """Rows of one routing key that travel together."""
+    """Rows of one routing key that travel together; ``body_bytes`` counts brackets and commas."""
 
     exchange: str
     routing_key: str
@@ -45,14 +45,14 @@ class _Message(msgspec.Struct):
     def has_room_for(self, row: Record) -> bool:
         return (
             self.items + row["items"] <= _MAX_ITEMS
-            and self.body_bytes + len(row["body"]) <= _MAX_BODY_BYTES
+            and self.body_bytes + len(row["body"]) + 1 <= _MAX_BODY_BYTES
         )
 
     def add(self, row: Record) -> None:
         self.positions.append(row["position"])
         self.bodies.append(row["body"])
         self.items += row["items"]
-        self.body_bytes += len(row["body"])
+        self.body_bytes += len(row["body"]) + 1
 
 
 class _GapWatch(msgspec.Struct):
@@ -193,7 +193,7 @@ def _messages(rows: Sequence[Record]) -> list[_Message]:
         key = (row["exchange"], row["routing_key"])
         message = latest.get(key)
         if message is None or not message.has_room_for(row):
-            message = _Message(*key, positions=[], bodies=[], items=0, body_bytes=0)
+            message = _Message(*key, positions=[], bodies=[], items=0, body_bytes=1)
             latest[key] = message
             messages.append(message)
         message.add(row)
