@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from contracts.user_events import (
@@ -29,6 +30,7 @@ from services.user.domain.person import change_person, register_person
 from tests.integration.user.asking import (
     ORIGIN,
     count,
+    keyed,
     logged_types,
     queued_events,
     registered,
@@ -78,6 +80,23 @@ async def test_taken_address_and_external_id_are_both_named(store: Store) -> Non
     assert refused.value.fields == ("email", "external_id")
 
 
+@pytest.mark.edge_case("EC-DB-009")
+@pytest.mark.parametrize("table", ["events", "person_keys", "outbox", "idempotency_keys"])
+async def test_registration_that_fails_on_the_way_leaves_nothing(store: Store, table: str) -> None:
+    """Whichever of its rows PostgreSQL refuses."""
+    refusal = f"ALTER TABLE {table} ADD CONSTRAINT refusal CHECK (false) NOT VALID"
+    await store.pool.execute(refusal)
+    try:
+        with pytest.raises(asyncpg.CheckViolationError):
+            await registered(store, origin=keyed())
+    finally:
+        await store.pool.execute(f"ALTER TABLE {table} DROP CONSTRAINT refusal")
+    kept = ("people", "events", "person_keys", "outbox", "idempotency_keys")
+    assert [await count(store, one) for one in kept] == [0] * 5
+    await registered(store, origin=keyed())
+    assert await count(store, "events") == 1
+
+
 async def test_conflict_in_a_batch_harms_no_neighbour(store: Store) -> None:
     await registered(store, email="taken@example.com")
     profiles = [
@@ -108,8 +127,20 @@ async def test_outbox_rows_hold_500_events_at_most(store: Store) -> None:
     assert await count(store, "events") == 1001
 
 
+@pytest.mark.edge_case("EC-Q-011")
+async def test_outbox_rows_hold_less_than_a_megabyte(store: Store) -> None:
+    """However long the names of those who are imported or changed together."""
+    long = "\N{MAN}\u200d\N{WOMAN}\u200d\N{GIRL}" * 100
+    fields = {"first_name": long, "last_name": long, "location_city": long}
+    changes = [register_person(new_id(), a_profile(**fields), NOW) for _ in range(500)]
+    await append_registrations(store, changes, origin=ORIGIN, now=NOW)
+    rows = await store.pool.fetch("SELECT items, length(body) AS bytes FROM outbox")
+    assert sum(row["items"] for row in rows) == len(await queued_events(store)) == 500
+    assert sum(row["bytes"] for row in rows) > 1_000_000 > max(row["bytes"] for row in rows)
+
+
+@pytest.mark.edge_case("EC-DB-010", "EC-RC-013")
 async def test_batches_in_opposite_order_do_not_fail(store: Store) -> None:
-    """EC-DB-010, EC-RC-013."""
     profiles = [a_profile(external_id=f"x{index}") for index in range(200)]
     forth = [register_person(new_id(), profile, NOW) for profile in profiles]
     back = [register_person(new_id(), profile, NOW) for profile in reversed(profiles)]

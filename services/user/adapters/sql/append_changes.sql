@@ -2,7 +2,7 @@
 -- $3 schedule versions, $4 statuses, $5 states, $6 e-mail keys, $7 external ids, $8 name keys,
 -- $9 family name keys, $10 birthdays (month * 100 + day), $11 zones, $12 event types, $13 sealed
 -- event data, $14 metadata, $15 messages; recorded at $16; exchange $17, $18 events per outbox row
--- at most. $19 caller, $20 idempotency key (or NULL) and $21 request hash are for a single person.
+-- at most, and never a megabyte of them. $19 caller, $20 idempotency key (or NULL) and $21 request hash are for a single person.
 -- A row wins if its person stands at the version before and nobody else living bears its address or
 -- external id. State, event, outbox rows and idempotency key exist together or not at all. Beside a
 -- copy of itself it waits for the other's row lock and then loses. A clash with an address taken
@@ -76,11 +76,13 @@ queued AS (
     FROM (
         SELECT
             offered.type, offered.message,
-            row_number() OVER (PARTITION BY offered.type ORDER BY offered.place) - 1 AS rank
+            row_number() OVER (PARTITION BY offered.type ORDER BY offered.place) - 1 AS rank,
+            sum(length(offered.message))
+                OVER (PARTITION BY offered.type ORDER BY offered.place) AS bytes
         FROM offered
         JOIN won ON won.person_id = offered.person_id
     ) AS winner
-    GROUP BY winner.type, winner.rank / $18::integer
+    GROUP BY winner.type, winner.rank / $18::integer, winner.bytes / 900000
 ),
 remembered AS (
     INSERT INTO idempotency_keys (caller, key, request_hash, person_id, version)

@@ -1,8 +1,8 @@
 -- Register new people: one row each of the arrays $1 ids, $2 states, $3 e-mail keys, $4 external
 -- ids, $5 name keys, $6 family name keys, $7 birthdays (month * 100 + day), $8 zones, $9 wrapped
 -- keys, $10 sealed event data, $11 metadata, $12 messages; recorded at $13; event type $14;
--- exchange $15, $16 events per outbox row at most. $17 caller, $18 idempotency key (or NULL) and
--- $19 request hash are for a single person.
+-- exchange $15, $16 events per outbox row at most, and never a megabyte of them. $17 caller, $18
+-- idempotency key (or NULL) and $19 request hash are for a single person.
 -- State, event, data key, outbox rows and idempotency key exist together or not at all. An address
 -- or external id that a living person bears loses its row and no other; so does the second of two
 -- alike in one batch. Beside a copy of itself it waits for the other's commit, then one of the two
@@ -59,11 +59,14 @@ queued AS (
         $15::text, $14::text, count(*),
         string_agg(winner.message, ','::bytea ORDER BY winner.rank)
     FROM (
-        SELECT offered.message, row_number() OVER (ORDER BY offered.place) - 1 AS rank
+        SELECT
+            offered.message,
+            row_number() OVER (ORDER BY offered.place) - 1 AS rank,
+            sum(length(offered.message)) OVER (ORDER BY offered.place) AS bytes
         FROM offered
         JOIN won ON won.person_id = offered.person_id
     ) AS winner
-    GROUP BY winner.rank / $16::integer
+    GROUP BY winner.rank / $16::integer, winner.bytes / 900000
 ),
 remembered AS (
     INSERT INTO idempotency_keys (caller, key, request_hash, person_id, version)
