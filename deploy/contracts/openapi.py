@@ -15,8 +15,15 @@ from services.planner.entrypoints.api import create_api as create_planner_api
 from services.user.entrypoints.api import create_api as create_user_api
 from services.user.entrypoints.person_routes import Terms
 
-# Routes are described by their types; what they are handed at run time is never touched.
-_UNUSED = cast("Any", object())
+
+class _Unused:
+    """Stands in for what routes are handed at run time: they are described by their types."""
+
+    def __getattr__(self, _: str) -> "_Unused":
+        return self
+
+
+_UNUSED = cast("Any", _Unused())
 
 
 def openapi_documents() -> dict[str, dict[str, Any]]:
