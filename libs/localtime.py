@@ -71,9 +71,15 @@ class ZoneData:
         """
         place = self.place(zone)
         # In a gap, fold=0 reads the time with the offset from before it: later by the gap.
-        first = datetime.combine(local_day, wall_time.replace(fold=0), place)
+        wanted = datetime.combine(local_day, wall_time.replace(fold=0))
+        first = wanted.replace(tzinfo=place)
         instant = first.astimezone(UTC)
-        if instant.astimezone(place).date() == local_day or _exists(local_day, place):
+        shown = instant.astimezone(place).replace(tzinfo=None)
+        if shown < wanted:
+            # zoneinfo takes the rule for all time to come as in force an hour before its first
+            # change (America/Nuuk, 28 October 2023, 23:30): the other reading is the true one.
+            return first.replace(fold=1).astimezone(UTC)
+        if shown.date() == local_day or _exists(local_day, place):
             return instant
         return self.instant_at(local_day + _ONE_DAY, wall_time, zone)
 

@@ -21,6 +21,7 @@ from tests.support.recipients import a_recipient, changed, day, utc
 
 TODAY = day("2026-06-14")
 NINE_IN_BERLIN = utc("2026-06-14 07:00")
+CROWD_AT_ONCE = 100_000
 
 
 def releasing(world: World, *, batch_size: int = 1000) -> Releasing:
@@ -57,12 +58,13 @@ async def insert_crowd(world: World, people: int, *, birthday: str = "1990-06-14
             " FROM information_schema.columns WHERE table_name = $1 AND column_name <> 'person_id'",
             table,
         )
-        await world.pool.execute(
-            f"INSERT INTO {table} (person_id, {columns})"  # noqa: S608
-            f" SELECT md5('catch' || number)::uuid, {columns}"
-            f" FROM (SELECT * FROM {table} LIMIT 1) AS first,"
-            f" generate_series(2, {people}) AS number"
-        )
+        for first in range(2, people + 1, CROWD_AT_ONCE):
+            await world.pool.execute(
+                f"INSERT INTO {table} (person_id, {columns})"  # noqa: S608
+                f" SELECT md5('catch' || number)::uuid, {columns}"
+                f" FROM (SELECT * FROM {table} LIMIT 1) AS first,"
+                f" generate_series({first}, {min(first + CROWD_AT_ONCE - 1, people)}) AS number"
+            )
 
 
 async def states(world: World) -> dict[str, int]:

@@ -69,6 +69,7 @@ def test_a_gap_moves_forward_and_an_overlap_means_the_first(
     [
         pytest.param("Australia/Lord_Howe", "02:15", "2026-10-04", "2026-10-03T15:45", id="gap"),
         pytest.param("Australia/Lord_Howe", "01:45", "2026-04-05", "2026-04-04T14:45", id="twice"),
+        pytest.param("America/Nuuk", "23:30", "2023-10-28", "2023-10-29T01:30", id="zoneinfo errs"),
         pytest.param("Africa/Cairo", "00:00", "2026-04-24", "2026-04-23T22:00", id="midnight"),
         pytest.param("Pacific/Apia", "23:30", "2011-12-30", "2011-12-31T09:30", id="skipped day"),
     ],
