@@ -92,7 +92,7 @@ def decide(
 
     In order: the person is there and wants the kind, has the date, it falls on the day and not
     before it happened; all of this was known by the instant at which it is due; it is not called
-    off, and not too late; nothing blocks the mail and no pause holds it; no other day of the period
+    off, and not too late; no pause holds it and nothing blocks the mail; no other day of the period
     was greeted, and nothing else has become of it. ``local_day`` is None where the date falls on no
     day that was asked about.
     """
@@ -156,8 +156,8 @@ def _rules(asked: _Asked) -> Iterator[Rule]:
     yield _known_in_time(asked, asked.local_day, asked.due_at)
     yield _not_called_off(asked.facts, asked.kind, asked.local_day)
     yield _not_too_late(asked, asked.local_day, asked.due_at)
-    yield _mail_is_not_blocked(asked.facts, asked.kind)
     yield _not_paused(asked.facts, asked.kind, asked.local_day)
+    yield _mail_is_not_blocked(asked.facts, asked.kind)
     yield _only_day_of_period(asked, asked.local_day)
     yield _not_ended_already(asked.facts, asked.local_day)
 

@@ -62,7 +62,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     def block_of(self, kind: str) -> str | None:
         """Return the reason for which nothing of ``kind`` is mailed."""
-        return self.blocks.get(EVERY_KIND) or self.blocks.get(kind)
+        return self.blocks.get(kind) or self.blocks.get(EVERY_KIND)
 
     def pauses_of(self, kind: str) -> tuple[Pause, ...]:
         """Return the pauses that hold ``kind``: all of them have to end."""

@@ -24,7 +24,10 @@ from libs.postgres.types import Connection, Pool
 from libs.runtime.health import Health
 from services.planner.adapters.accounts import list_occurrences
 from services.planner.adapters.blocks import find_blocks
+from services.planner.adapters.holds import list_person_cancellations, list_person_pauses
 from services.planner.app.blocking import project_blocks
+from services.planner.app.cancelling import cancel
+from services.planner.app.pausing import pause
 from services.planner.app.simulating import Question, simulate
 from services.planner.domain.facts import Facts, PlannedDay
 from services.planner.domain.recipient import Recipient
@@ -282,6 +285,7 @@ async def test_every_group_is_decided_as_each_of_its_people(world: World) -> Non
         for one in people[::17]
     ]
     await project_blocks(pool, told)
+    await hold_some(world, people)
     question = msgspec.structs.replace(QUESTION, first=day("2026-06-01"), last=day("2027-03-31"))
     found = await simulate(pool, question, now=world.clock.now())
     for setting, outlook in zip(question.settings(), (found.as_is, found.what_if), strict=True):
@@ -290,7 +294,20 @@ async def test_every_group_is_decided_as_each_of_its_people(world: World) -> Non
         assert {(slot.at, slot.kind): slot.greetings for slot in outlook.timeline} == told_of[0]
         silent = {(one.kind, one.reason): one.people for one in outlook.nothing}
         assert silent == told_of[1]
-        assert {"already_greeted", "known_too_late", "spam"} <= {reason for _, reason in silent}
+        assert {"already_greeted", "known_too_late", "spam", "paused"} <= {
+            reason for _, reason in silent
+        }
+
+
+async def hold_some(world: World, people: Sequence[Recipient]) -> None:
+    """Pause some people, one of them for a kind, and call off days, of some and of everyone."""
+    said: dict[str, Any] = {"reason": None, "now": world.clock.now(), "by": "tests"}
+    await pause(world.pool, person_id=people[1].person_id, kind=None, **said)
+    for one in people[2::40]:
+        await pause(world.pool, person_id=one.person_id, kind="birthday", **said)
+    for whom, text in ((people[3].person_id, "2026-06-14"), (None, "2026-12-24")):
+        span = {"first_day": day(text), "last_day": day(text) + timedelta(days=3)}
+        await cancel(world.pool, person_id=whom, kind=None, **span, **said)
 
 
 def a_varied_recipient(number: int, now: datetime) -> Recipient:
@@ -325,6 +342,12 @@ async def _one_by_one(
                 now=world.clock.now(),
                 rows=await _rows_of(connection, person, kind),
                 blocks=await find_blocks(connection, person.person_id),
+                pauses=tuple(await list_person_pauses(connection, person.person_id)),
+                cancellations=tuple(
+                    await list_person_cancellations(
+                        connection, person.person_id, since=question.first
+                    )
+                ),
             )
             group = Group(1, (), person, facts)
             decisions = decisions_on(group, kind, setting, first=question.first, last=question.last)

@@ -88,8 +88,8 @@ def test_every_rule_has_a_name_and_a_word_of_its_own() -> None:
         ("known_in_time", "known_too_late"),
         ("not_called_off", "called_off"),
         ("not_too_late", "too_late"),
-        ("mail_is_not_blocked", "blocked"),
         ("not_paused", "paused"),
+        ("mail_is_not_blocked", "blocked"),
         ("only_day_of_period", "already_greeted"),
         ("not_ended_already", "ended"),
     ]
