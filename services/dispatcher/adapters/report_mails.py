@@ -17,6 +17,7 @@ from services.dispatcher.domain.report import UNSPECIFIED, Report, readable_stat
 MAX_REPORT_BYTES = 262_144
 _MOST_PARTS = 50
 _MOST_RECIPIENTS = 20
+_MOST_ENCLOSURES = 100
 _LONGEST_ID = 200
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})
 
@@ -35,7 +36,7 @@ def read_report_mail(raw: bytes) -> list[Report]:
     Raises:
         UnreadableReportError: it is too long, or nested beyond all reason.
     """
-    if len(raw) > MAX_REPORT_BYTES:
+    if len(raw) > MAX_REPORT_BYTES or _enclosures(raw) > _MOST_ENCLOSURES:
         raise UnreadableReportError
     try:
         parts = _parts(_parser.parsebytes(raw))
@@ -49,6 +50,12 @@ def read_report_mail(raw: bytes) -> list[Report]:
     if (feedback := found.get("message/feedback-report")) is not None:
         return list(_complaints(feedback, original, source))
     return []
+
+
+def _enclosures(raw: bytes) -> int:
+    """Return how many parts could enclose others: the parser's time grows with their square."""
+    text = raw.lower()
+    return text.count(b"boundary") + text.count(b"message/rfc822")
 
 
 def _parts(message: Message) -> list[Message]:
