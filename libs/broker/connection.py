@@ -217,7 +217,8 @@ def _delivery(message: RabbitMessage, queue: str) -> Delivery:
     traceparent = headers.get("traceparent")
     return Delivery(
         queue=queue,
-        type_name=raw.type or raw.routing_key or "",
+        # PostgreSQL holds no NUL: a message that cannot even be set aside would come for ever.
+        type_name=(raw.type or raw.routing_key or "").replace("\0", "\ufffd"),
         body=raw.body,
         message_id=raw.message_id or "",
         is_redelivered=bool(raw.redelivered),
