@@ -43,6 +43,10 @@ class MalformedError(Exception):
     """A message's body is not what its type promises."""
 
 
+class MisfitError(Exception):
+    """What is to be published is not what its type promises: a mistake of ours."""
+
+
 _encoder = msgspec.json.Encoder()
 _decoders: dict[str, msgspec.json.Decoder[list[Event[Any]]]] = {
     name: msgspec.json.Decoder(list[Event[struct]])  # type: ignore[valid-type]
@@ -52,13 +56,37 @@ _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 def encode(events: Sequence[Event[Any]]) -> bytes:
-    """Return the batch as the body of one message: a JSON array."""
+    """Return the batch as the body of one message: a JSON array.
+
+    Raises:
+        UnknownTypeError: no contract describes the type.
+        MisfitError: the events are of different types, or an event's data of another shape.
+    """
+    for item in events:
+        if item.type != events[0].type:
+            raise MisfitError(f"{events[0].type} and {item.type} in one batch")
+        _refuse_misfit(item)
     return _encoder.encode(events)
 
 
 def encode_items(events: Sequence[Event[Any]]) -> bytes:
-    """Return the events joined by commas, without brackets: the form kept in an outbox row."""
-    return _encoder.encode(events)[1:-1]
+    """Return the events joined by commas, without brackets: the form kept in an outbox row.
+
+    Raises:
+        UnknownTypeError, MisfitError: as for ``encode``.
+    """
+    return encode(events)[1:-1]
+
+
+def _refuse_misfit(item: Event[Any]) -> None:
+    struct, given = TYPES.get(item.type), type(item.data)
+    if struct is None:
+        raise UnknownTypeError(item.type)
+    if (
+        given is not struct
+        and getattr(given, "__struct_fields__", None) != struct.__struct_fields__
+    ):
+        raise MisfitError(f"{item.type} with the data of {given.__name__}")
 
 
 def decode(type_name: str, body: bytes) -> list[Event[Any]]:

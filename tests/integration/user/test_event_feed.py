@@ -80,7 +80,7 @@ async def test_the_feed_tells_exactly_what_goes_to_the_broker(
     told = await all_events(client, limit=2)
     queued = await queued_events(store)
     assert [event["id"] for event in told] == [event.id for event in queued]
-    assert told == json.loads(codec.encode(queued))
+    assert told == [json.loads(codec.encode_items([event])) for event in queued]
 
 
 async def test_erased_people_appear_only_as_erased(

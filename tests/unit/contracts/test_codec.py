@@ -1,6 +1,8 @@
 """Batches <-> bytes."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -40,6 +42,31 @@ def test_items_of_two_rows_join_into_one_batch() -> None:
     rows = [codec.encode_items([a_refusal(1)]), codec.encode_items([a_refusal(2), a_refusal(3)])]
     joined = codec.decode(dispatch.DELIVERY_REFUSED, b"[" + b",".join(rows) + b"]")
     assert [item.id for item in joined] == ["e1", "e2", "e3"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        pytest.param(
+            {"type": "user.sneezed.v1"}, codec.UnknownTypeError, id="EC-Q-013 no contract"
+        ),
+        pytest.param({"type": dispatch.DELIVERY_DEFERRED}, codec.MisfitError, id="EC-Q-013 other"),
+        pytest.param({"data": {"release": 1}}, codec.MisfitError, id="EC-Q-013 no struct"),
+    ],
+)
+@pytest.mark.parametrize("encode", [codec.encode, codec.encode_items])
+def test_what_nobody_could_read_is_refused_before_it_is_published(
+    changes: dict[str, Any], error: type[Exception], encode: Callable[..., bytes]
+) -> None:
+    with pytest.raises(error):
+        encode([msgspec.structs.replace(a_refusal(1), **changes)])
+
+
+@pytest.mark.edge_case("EC-Q-013")
+def test_two_types_in_one_batch_are_refused_before_it_is_published() -> None:
+    request = msgspec.structs.replace(a_refusal(2), type=dispatch.DELIVERY_SUPPRESSED)
+    with pytest.raises(codec.MisfitError, match="in one batch"):
+        codec.encode([a_refusal(1), request])
 
 
 def test_an_unknown_type_is_an_error_that_says_the_name() -> None:
