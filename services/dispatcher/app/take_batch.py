@@ -11,7 +11,7 @@ from services.dispatcher.adapters.refusals import RefusedValuesError
 
 logger = logging.getLogger(__name__)
 
-HELD_S = 600.0
+HELD_S = 300.0
 """A message in hand waits this long for a database that is away, well within the broker's patience;
 then it goes to the end of its queue."""
 

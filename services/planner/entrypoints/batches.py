@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 Deal = Callable[[Sequence[Event[Any]]], Awaitable[None]]
 """Deals with events of one type in one transaction; safe to repeat."""
 
-HELD_S = 600.0
+HELD_S = 300.0
 """A message in hand waits this long for a database that is away, well within the broker's patience;
 then it goes to the end of its queue."""
 

@@ -228,6 +228,7 @@ async def test_request_in_hand_waits_for_a_database_that_is_away(
     assert len(provider.mails) == 1
 
 
+@pytest.mark.edge_case("EC-Q-025")
 async def test_request_goes_to_the_end_of_its_queue_when_the_database_stays_away(
     courier: Courier,
     provider: FakeProvider,
@@ -235,6 +236,7 @@ async def test_request_goes_to_the_end_of_its_queue_when_the_database_stays_away
     ada: UserRegistered,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    assert provider_gate.HELD_S == 300.0
     monkeypatch.setattr(provider_gate, "HELD_S", 0.3)
     async with a_line_to(database_url) as (url, line), open_pool(url, name="test") as pool:
         handle = request_handler(

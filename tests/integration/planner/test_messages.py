@@ -20,7 +20,7 @@ from libs.broker.consumers import Consumers, Subscription
 from libs.ids import new_id
 from libs.postgres.pool import open_pool
 from services.planner.app.redriving import list_aside, redrive
-from services.planner.entrypoints.batches import batch_handler, dead_letter_handler
+from services.planner.entrypoints.batches import HELD_S, batch_handler, dead_letter_handler
 from services.planner.entrypoints.consumers import (
     outcome_handler,
     people_handler,
@@ -200,6 +200,7 @@ async def test_a_message_goes_to_the_end_of_its_queue_when_the_database_stays_aw
         async def deal(_: Sequence[Any]) -> None:
             await pool.fetchval("SELECT 1")
 
+        assert HELD_S == 300.0
         line.cut()
         with pytest.raises(Later):
             await batch_handler(pool, deal, held_s=0.2)(
