@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from contracts.dispatch import DELIVERY_REFUSED, DeliveryRefused
 from contracts.kinds import KINDS
 from libs.clock import FrozenClock, monotonic_s
 from libs.postgres.pool import open_pool
@@ -17,10 +18,11 @@ from services.planner.adapters.sql import SQL
 from services.planner.domain.falling import fallings, zone_instants
 from services.planner.wiring import MIGRATIONS
 from tests.integration.planner.conftest import START
-from tests.integration.planner.world import World, keys_of
+from tests.integration.planner.world import World, key_of, keys_of
 from tests.support.databases import fresh_database
 from tests.support.publishers import FakePublisher
 from tests.support.recipients import a_recipient, day, utc
+from tests.support.statements import statements_of
 
 TODAY = day("2026-06-14")
 BUCKET = 614
@@ -133,6 +135,30 @@ async def test_a_days_account_reads_that_days_partition_only(
     await world.open_days()
     plan = await planned(world.pool, statement, *[TODAY] * arguments)
     assert set(re.findall(r"plan_\d{8}", plan)) == {"plan_20260614"}
+
+
+@pytest.mark.edge_case("EC-DB-024")
+async def test_five_hundred_take_as_many_statements_as_one(world: World, planner_url: str) -> None:
+    await world.plan()
+    by_size: dict[int, list[list[str]]] = {}
+    async with open_pool(planner_url, name="narrow", size=1) as pool:
+        narrow = World(pool, world.clock, world.publisher)
+        for size in (1, 1, 500):  # at first the driver learns the types
+            world.clock.set(START)
+            async with statements_of(pool) as projecting:
+                await narrow.project(*(a_recipient(birthday="1990-06-14") for _ in range(size)))
+            world.clock.set(utc("2026-06-14 07:00"))
+            async with statements_of(pool) as releasing:
+                requests = await narrow.release()
+            assert len(requests) == size
+            answers = [
+                DeliveryRefused(**key_of(request), reason="no_such_mailbox") for request in requests
+            ]
+            async with statements_of(pool) as answering:
+                await narrow.answer(DELIVERY_REFUSED, *answers)
+            by_size[size] = [projecting, releasing, answering]
+    assert by_size[500] == by_size[1]
+    assert all(by_size[1])
 
 
 @pytest.fixture
