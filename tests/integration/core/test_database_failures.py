@@ -270,6 +270,33 @@ async def test_a_server_whose_certificate_has_expired_is_refused_by_name(
             await asyncio.wait_for(enter(), 10)
 
 
+@pytest.mark.edge_case("EC-DB-010")
+async def test_who_loses_a_deadlock_tries_again_and_both_finish(
+    pool: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await pool.execute("INSERT INTO kept VALUES (1), (2)")
+    both_hold_one = asyncio.Barrier(2)
+
+    async def take_both(first: int, second: int) -> bool:
+        has_met = False
+
+        async def take() -> bool:
+            nonlocal has_met
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute("SELECT FROM kept WHERE number = $1 FOR UPDATE", first)
+                if not has_met:
+                    has_met = True
+                    await both_hold_one.wait()
+                await connection.execute("SELECT FROM kept WHERE number = $1 FOR UPDATE", second)
+            return True
+
+        return await repeating(take, within_s=10)
+
+    with caplog.at_level(logging.WARNING):
+        assert await asyncio.gather(take_both(1, 2), take_both(2, 1)) == [True, True]
+    assert "transaction.repeated" in caplog.text
+
+
 @pytest.mark.edge_case("EC-DB-011")
 async def test_a_transaction_left_idle_too_long_is_rolled_back(pool: Pool, url: str) -> None:
     async def dawdle() -> None:

@@ -48,6 +48,7 @@ async def test_export_goes_on_behind_the_last_line(client: Client, store: Store)
     assert [one["id"] for one in answer.lines] == ids[2:]
 
 
+@pytest.mark.edge_case("EC-DB-025")
 async def test_export_neither_skips_nor_repeats_while_data_change(store: Store) -> None:
     people = [await registered(store) for _ in range(9)]
     met: list[UUID] = []

@@ -19,6 +19,7 @@ async def registered(client: Client, **fields: Any) -> str:
     return str(answer.json["id"])
 
 
+@pytest.mark.edge_case("EC-DB-025")
 async def test_pages_lead_through_everyone_once(client: Client) -> None:
     ids = [await registered(client) for _ in range(5)]
     met: list[str] = []

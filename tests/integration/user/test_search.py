@@ -188,6 +188,7 @@ async def _explained(connection: Connection, wanted: Filter) -> str:
 
 
 @pytest.mark.parametrize("is_analysed", [False, True], ids=["never analysed", "analysed"])
+@pytest.mark.edge_case("EC-PF-006")
 async def test_every_search_reads_its_index_among_many(store: Store, is_analysed: bool) -> None:
     """Whether a plan knows the values or not; a name is always planned for its own."""
     async with store.pool.acquire() as connection:
