@@ -31,7 +31,7 @@ class PlannerSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     release_batch_size: Annotated[int, Positive] = 1000  # rows released in one transaction
     release_pause_max_s: Annotated[float, Positive] = 1.0  # longest sleep before looking again
     release_lanes: Annotated[int, Positive] = 2  # batches of one process under way side by side
-    in_flight_limit: Annotated[int, Positive] = 20_000  # releases without an answer, at most
+    in_flight_limit: Annotated[int, Positive] = 20_000  # unanswered releases that stop new ones
     reconcile_after_s: Annotated[float, Positive] = 120.0  # real time until a release is repeated
     reconcile_batch_size: Annotated[int, Positive] = 500  # releases repeated in one transaction
     project_prefetch: Annotated[int, Positive] = 2  # messages about people in hand at a time
