@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import herd, planning, relay, smtp
+from tests.bench import herd, planning, relay, simulation, smtp
 from tests.bench.processor import reference_loop_s
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +54,8 @@ def _benchmarks(mails: int) -> dict[str, Callable[[], Awaitable[Result]]]:
     return {
         "relay": lambda: relay.measure(*servers),
         "planning": lambda: planning.measure(servers[0]),
+        "simulation": lambda: simulation.measure(servers[0], with_what_if=False),
+        "simulation-what-if": lambda: simulation.measure(servers[0], with_what_if=True),
         "herd-postmark": through("postmark"),
         "herd-vendor": through("vendor"),
         "herd-smtp": through("smtp"),
