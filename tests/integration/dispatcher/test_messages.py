@@ -17,7 +17,7 @@ from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.pauses import pause_provider
 from services.dispatcher.adapters.set_aside import SetAside, list_set_aside
-from services.dispatcher.app import provider_gate
+from services.dispatcher.app import provider_gate, take_batch
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.set_aside import redrive
 from services.dispatcher.entrypoints.consumers import (
@@ -236,7 +236,7 @@ async def test_request_goes_to_the_end_of_its_queue_when_the_database_stays_away
     ada: UserRegistered,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert provider_gate.HELD_S == 300.0
+    assert take_batch.HELD_S == 300.0
     monkeypatch.setattr(provider_gate, "HELD_S", 0.3)
     async with a_line_to(database_url) as (url, line), open_pool(url, name="test") as pool:
         handle = request_handler(
