@@ -306,8 +306,8 @@ async def hold_some(world: World, people: Sequence[Recipient]) -> None:
     for one in people[2::40]:
         await pause(world.pool, person_id=one.person_id, kind="birthday", **said)
     for whom, text in ((people[3].person_id, "2026-06-14"), (None, "2026-12-24")):
-        span = {"first_day": day(text), "last_day": day(text) + timedelta(days=3)}
-        await cancel(world.pool, person_id=whom, kind=None, **span, **said)
+        first, last = day(text), day(text) + timedelta(days=3)
+        await cancel(world.pool, person_id=whom, kind=None, first_day=first, last_day=last, **said)
 
 
 def a_varied_recipient(number: int, now: datetime) -> Recipient:

@@ -1,0 +1,1 @@
+"""A year of a varied population through all services: every explanation against what happened."""
