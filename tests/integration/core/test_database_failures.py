@@ -144,6 +144,34 @@ async def test_who_finds_the_pool_empty_waits_for_a_turn_or_is_told_in_time(pool
     assert await asyncio.gather(*(select_one(pool) for _ in range(50))) == [1] * 50
 
 
+@pytest.mark.edge_case("EC-RC-011")
+async def test_a_connection_is_in_one_hand_at_a_time(url: str) -> None:
+    in_hand: set[int] = set()
+
+    async def hold(pool: Pool) -> None:
+        async with pool.acquire() as connection:
+            process = int(await connection.fetchval("SELECT pg_backend_pid()"))
+            assert process not in in_hand
+            in_hand.add(process)
+            await connection.fetchval("SELECT pg_sleep(0.002)")
+            in_hand.remove(process)
+
+    async with open_pool(url, name="edges", size=3) as pool:
+        await asyncio.gather(*(hold(pool) for _ in range(100)))
+    assert not in_hand
+
+
+@pytest.mark.edge_case("EC-RC-012")
+async def test_every_transaction_reads_what_is_committed_when_it_looks(pool: Pool) -> None:
+    async with pool.acquire() as one, pool.acquire() as other, one.transaction():
+        assert await one.fetchval("SHOW transaction_isolation") == "read committed"
+        assert await one.fetchval("SELECT count(*) FROM kept") == 0
+        async with other.transaction():
+            await other.execute("INSERT INTO kept VALUES (1)")
+            assert await one.fetchval("SELECT count(*) FROM kept") == 0
+        assert await one.fetchval("SELECT count(*) FROM kept") == 1
+
+
 @pytest.mark.edge_case("EC-DB-003")
 async def test_a_server_that_is_down_at_the_start_is_awaited_and_told(
     url: str, caplog: pytest.LogCaptureFixture

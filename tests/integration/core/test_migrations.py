@@ -16,7 +16,8 @@ from tests.support.databases import fresh_database
 OUTBOX = "libs.outbox.migrations"
 
 
-async def test_ec_rc_015_runners_beside_each_other_apply_each_file_once(pg_url: str) -> None:
+@pytest.mark.edge_case("EC-RC-015")
+async def test_runners_beside_each_other_apply_each_file_once(pg_url: str) -> None:
     async with fresh_database(pg_url) as url:
         applied = await asyncio.gather(*(migrations.migrate(url, OUTBOX) for _ in range(4)))
         assert sum(len(names) for names in applied) == len(migrations.migrations(OUTBOX))
@@ -32,7 +33,8 @@ async def test_a_file_edited_after_it_was_applied_is_refused(
             await migrations.migrate(url, OUTBOX)
 
 
-async def test_ec_db_009_a_failing_migration_leaves_nothing_behind(
+@pytest.mark.edge_case("EC-DB-009")
+async def test_a_failing_migration_leaves_nothing_behind(
     pg_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken = [Migration("x/0001.sql", "CREATE TABLE half (id int); SELECT 1 / 0")]
@@ -43,6 +45,26 @@ async def test_ec_db_009_a_failing_migration_leaves_nothing_behind(
         connection = await asyncpg.connect(url)
         assert await connection.fetchval("SELECT to_regclass('half') IS NULL")
         await connection.close()
+
+
+@pytest.mark.edge_case("EC-RC-014")
+async def test_a_migration_that_would_wait_behind_a_reader_gives_up_and_leaves_nothing(
+    pg_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = Migration("x/0001.sql", "SET lock_timeout = '200ms'; CREATE INDEX ON kept (id)")
+    monkeypatch.setattr(migrations, "migrations", lambda *_: [index])
+    async with fresh_database(pg_url) as url:
+        reader = await asyncpg.connect(url)
+        await reader.execute("CREATE TABLE kept (id int)")
+        async with reader.transaction():
+            await reader.execute("INSERT INTO kept VALUES (1)")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await migrations.migrate(url, "x")
+        assert await migrations.migrate(url, "x") == ["x/0001.sql"]
+        assert (
+            await reader.fetchval("SELECT count(*) FROM pg_indexes WHERE tablename = 'kept'") == 1
+        )
+        await reader.close()
 
 
 async def test_day_partitions_stand_ahead_and_old_ones_go(pg_url: str) -> None:

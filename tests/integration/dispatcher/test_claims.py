@@ -273,6 +273,7 @@ async def test_deferred_mail_is_sent_by_the_next_release(
     ]
 
 
+@pytest.mark.edge_case("EC-RC-001")
 async def test_many_dispatchers_with_one_batch_send_each_mail_once(
     courier: Courier, provider: FakeProvider, pool: Pool
 ) -> None:
@@ -284,6 +285,7 @@ async def test_many_dispatchers_with_one_batch_send_each_mail_once(
     assert sorted(mail.recipient for mail in provider.mails) == sorted(p.email for p in people)
 
 
+@pytest.mark.edge_case("EC-RC-005")
 async def test_releases_and_days_of_many_people_racing_send_one_mail_each(
     courier: Courier, provider: FakeProvider, pool: Pool
 ) -> None:

@@ -197,7 +197,7 @@ async def test_a_planner_that_dies_in_a_slice_leaves_it_to_the_next(
     assert await world.planned() == await owed_on_open_days(world, people)
 
 
-@pytest.mark.edge_case("EC-RC-006")
+@pytest.mark.edge_case("EC-RC-006", "EC-RC-010")
 async def test_two_planners_release_each_row_once(world: World) -> None:
     people = a_crowd(300)
     await world.project(*people)
