@@ -20,6 +20,8 @@ import msgspec
 
 from tests.bench import herd, planning, relay, smtp
 from tests.bench.processor import reference_loop_s
+from tests.bench.rivals.measure import COMMANDS as RIVALS
+from tests.bench.rivals.measure import measure as measure_rival
 
 ROOT = Path(__file__).parents[2]
 Result = dict[str, Any]
@@ -51,6 +53,9 @@ def _benchmarks(mails: int) -> dict[str, Callable[[], Awaitable[Result]]]:
 
         return run
 
+    def rival(name: str) -> Callable[[], Awaitable[Result]]:
+        return lambda: measure_rival(name, *servers, mails=max(mails // 10, 100))
+
     return {
         "relay": lambda: relay.measure(*servers),
         "planning": lambda: planning.measure(servers[0]),
@@ -61,6 +66,7 @@ def _benchmarks(mails: int) -> dict[str, Callable[[], Awaitable[Result]]]:
         "smtp-aiosmtplib": lambda: smtp.measure(
             smtp.send_by_aiosmtplib, "SMTP client, aiosmtplib pooled"
         ),
+        **{f"rival-{name}": rival(name) for name in RIVALS},
     }
 
 

@@ -12,6 +12,7 @@ _GROUPS = (
     ("services.planner", "planner"),
     ("services.dispatcher", "dispatcher"),
     ("deploy.demo.inbox", "provider stub"),
+    ("_worker", "rival"),
     ("tests.bench", "bench"),
     ("postgres", "postgresql"),
     ("beam", "rabbitmq"),
