@@ -9,7 +9,7 @@ SOURCES := contracts deploy libs services tests
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run up down reset test nightly check format contracts bench lock
+.PHONY: help venv demo run up down reset test nightly check format contracts bench day lock
 
 help: ## Show this list
 	@echo "make <target>:"
@@ -55,6 +55,9 @@ contracts: venv ## Write contracts/published from the code
 
 bench: venv ## Measure releases, mails and events per second; raw results to a file
 	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench $(ARGS)
+
+day: venv ## One local day of a million greetings in fast motion, with a chart
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench.day $(ARGS)
 
 lock: venv ## Resolve requirements/*.in anew into hash-pinned locks
 	@$(BIN)/python -m deploy.native.lock
