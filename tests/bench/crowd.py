@@ -3,7 +3,7 @@
 import csv
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _WEIGHTS = Path(__file__).with_name("zone_weights.csv")
@@ -32,7 +32,7 @@ def zones_in_order(size: int, *, seed: int = 1) -> list[str]:
     return zones
 
 
-def lines(zones: list[str], *, birthday: str) -> Iterator[bytes]:
+def lines(zones: Sequence[str], *, birthday: str) -> Iterator[bytes]:
     """Yield one import line per person."""
     for number, zone in enumerate(zones):
         person = {

@@ -7,13 +7,12 @@ the fast calendar.
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,18 +23,17 @@ import msgspec
 
 from tests.bench import crowd
 from tests.bench.day_chart import draw
+from tests.bench.herd import WORKERS, provider_env
 from tests.bench.machine import describe_machine
 from tests.bench.memory import MemoryLog
 from tests.bench.processor import Meter, reference_loop_s
-from tests.support.town import AUTHORIZATION, Town, a_town, until
+from tests.bench.stage import set_stage, show_progress
+from tests.support.town import Town, a_town, until
 
 ROOT = Path(__file__).parents[2]
 DAY = date(2027, 3, 10)
-_EVENING_BEFORE = datetime(2027, 3, 9, 12, tzinfo=UTC)
 _FIRST_LOOK = datetime(2027, 3, 9, 18, 45, tzinfo=UTC)
 _LAST_NINE = datetime(2027, 3, 10, 21, tzinfo=UTC)
-_WORKERS = ("planner", "dispatcher-1", "dispatcher-2")
-_CHUNK_LINES = 2_000
 _START_S = 12.0
 """Real seconds the processes get to start before the day's clock begins to run."""
 _DRAINED_WITHIN_S = 900.0
@@ -103,17 +101,12 @@ async def _live_through(
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
     ) as town:
-        evening = {"JUBILEE_CLOCK": f"{_EVENING_BEFORE:%Y-%m-%dT%H:%M:%SZ};rate=0"}
-        for name in ("user", "planner", "dispatcher-1"):
-            await town.start(name, env=evening | _provider(town))
-        zone_of, import_s = await _import(town, zones)
-        ready_s = await _wait_until_planned(town, mails)
-        for name in ("user", "planner", "dispatcher-1"):
-            await town.system.stop(name)
+        cast = await set_stage(town, zones)
         since_s = round(time.time() + _START_S, 3)
         clock = f"{_FIRST_LOOK:%Y-%m-%dT%H:%M:%SZ};rate={options.rate};since={since_s:.3f}"
-        for name in _WORKERS:
-            await town.start(name, env={"JUBILEE_CLOCK": clock} | _provider(town))
+        env = {"JUBILEE_CLOCK": clock} | provider_env(town, "postmark")
+        for name in WORKERS:
+            await town.start(name, env=env)
         meter = Meter()
         memory = MemoryLog()
         sent = await _sweep(town, memory, mails, options.rate, since_s=since_s)
@@ -122,7 +115,7 @@ async def _live_through(
         stats = await town.inbox_stats()
         times = await _times(town)
         late = await _lateness(town, options.rate)
-    early = _count_early(times, zone_of, options.rate, since_s)
+    early = _count_early(times, cast.zone_of, options.rate, since_s)
     is_balanced = (
         totals["owed"] == totals["accepted"] == stats["count"] == len(times) == mails
         and stats["duplicates"] == 0
@@ -138,8 +131,9 @@ async def _live_through(
         "counted_by_the_provider": stats["count"],
         "duplicates": stats["duplicates"],
         "early": early,
-        "imported_per_s": round(mails / import_s),
-        "planned_after_import_s": round(ready_s, 1),
+        "imported_per_s": round(mails / cast.import_s),
+        "projected_per_s": round(mails / cast.projected_s),
+        "planned_after_s": round(cast.planned_s, 1),
         "sweep_s": round(stats["last_s"] - stats["first_s"], 1),
         "busiest_second_mails": max(seconds.values()),
         "cpu_ms_per_1000": round(usage.total_s() / mails * 1e6, 1),
@@ -151,53 +145,6 @@ async def _live_through(
     }
 
 
-def _provider(town: Town) -> dict[str, str]:
-    return {"DISPATCHER_PROVIDER": "postmark", "DISPATCHER_PROVIDER_URL": town.inbox_url}
-
-
-async def _import(town: Town, zones: list[str]) -> tuple[dict[str, str], float]:
-    """Import everybody; return the zone of each person's id, and the seconds it took."""
-    started_s = time.perf_counter()
-    headers: Mapping[str, str] = AUTHORIZATION | {"Content-Type": "application/x-ndjson"}
-    url = town.system.url("user") + "/v1/users/import"
-    body = _chunks(crowd.lines(zones, birthday=f"1990-{DAY:%m-%d}"))
-    zone_of: dict[str, str] = {}
-    async with town.session.post(url, data=body, headers=headers, timeout=None) as response:
-        async for line in response.content:
-            outcome = json.loads(line)
-            if outcome.get("status") != "created":
-                raise RuntimeError(f"a line was not imported: {outcome}")
-            zone_of[outcome["id"]] = zones[outcome["line"] - 1]
-            if len(zone_of) % 5_000 == 0 or len(zone_of) == len(zones):
-                _progress("imported", len(zone_of), len(zones), started_s)
-    return zone_of, time.perf_counter() - started_s
-
-
-async def _chunks(people: Iterator[bytes]) -> AsyncIterator[bytes]:
-    chunk: list[bytes] = []
-    for line in people:
-        chunk.append(line)
-        if len(chunk) == _CHUNK_LINES:
-            yield b"".join(chunk)
-            chunk.clear()
-    yield b"".join(chunk)
-
-
-async def _wait_until_planned(town: Town, mails: int) -> float:
-    """Wait until the plan owes everybody and the dispatcher knows them; return the seconds."""
-    started_s = time.perf_counter()
-
-    async def look() -> bool | None:
-        await asyncio.sleep(1)
-        owed = (await town.ledger(DAY.isoformat()))["owed"]
-        contacts = (await town.ask("dispatcher", "SELECT count(*) FROM contacts"))[0]
-        _progress("planned", min(owed, contacts), mails, started_s)
-        return owed == contacts == mails or None
-
-    await until(look, timeout_s=_DRAINED_WITHIN_S)
-    return time.perf_counter() - started_s
-
-
 async def _sweep(
     town: Town, memory: MemoryLog, mails: int, rate: float, *, since_s: float
 ) -> list[tuple[float, int]]:
@@ -207,11 +154,10 @@ async def _sweep(
 
     async def look() -> bool | None:
         await asyncio.sleep(0.5)
-        async with town.session.get(f"{town.inbox_url}/api/count") as response:
-            count: int = (await response.json())["count"]
+        count = await town.inbox_count()
         sent.append((round((time.time() - since_s) * rate, 1), count))
         memory.look()
-        _progress("sent", count, mails, started_s)
+        show_progress("sent", count, mails, started_s)
         return count >= mails or None
 
     days_s = (_LAST_NINE - _FIRST_LOOK) / timedelta(seconds=rate)
@@ -263,18 +209,6 @@ def _count_early(
         first_s + (at_s - since_s) * rate < nine_s[zone_of[occurrence.split("/")[1]]]
         for occurrence, at_s in times
     )
-
-
-def _progress(what: str, count: int, total: int, started_s: float) -> None:
-    passed_s = max(time.perf_counter() - started_s, 0.001)
-    width = 40
-    bar = "█" * (count * width // max(total, 1))
-    ending = "\n" if count >= total else "\r"
-    text = f"{what:<9}{bar:<{width}} {count:>9,} of {total:,}  {count / passed_s:>7,.0f}/s"
-    if sys.stderr.isatty():
-        print(text, end=ending, file=sys.stderr, flush=True)
-    elif count >= total:
-        print(text, file=sys.stderr, flush=True)
 
 
 def _print_account(result: Mapping[str, Any]) -> None:

@@ -32,3 +32,7 @@ class MemoryLog:
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (seconds, MiB) by process."""
         return self._series
+
+    def most(self) -> float:
+        """Return the largest resident set of any one process seen, in MiB."""
+        return max((mib for values in self._series.values() for _, mib in values), default=0.0)
