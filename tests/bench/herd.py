@@ -44,3 +44,51 @@ async def measure(
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
         meter = Meter() if late else None
         for name in workers:
+            await town.start(name, env=env)
+        if meter is None:
+            await asyncio.sleep(max(0.0, due_s - 0.5 - time.time()))
+            meter = Meter()
+        memory = MemoryLog()
+        await _all_arrived(town, memory, mails)
+        totals = await town.settled(mails, timeout_s=120)
+        usage = meter.read()
+        stats = await town.inbox_stats()
+    _agree(totals, stats, mails)
+    first_s, last_s = stats["first_s"], stats["last_s"]
+    began_s = first_s if late else due_s
+    return {
+        "what": f"{'overdue' if late else 'herd'} through {provider}",
+        "items": mails,
+        "per_s": round(mails / max(last_s - began_s, 0.001)),
+        "cpu_ms_per_1000": round(usage.total_s() / mails * 1e6, 1),
+        "first_after_due_s": round(first_s - due_s, 3),
+        "last_after_due_s": round(last_s - due_s, 3),
+        "imported_per_s": round(mails / cast.import_s),
+        "rss_mib_at_most": memory.most(),
+        "ledger": totals,
+        "usage": usage,
+    }
+
+
+def provider_env(town: Town, provider: str) -> dict[str, str]:
+    """Return the settings with which a dispatcher mails to the stub through ``provider``."""
+    if provider == "smtp":
+        return {}
+    return {"DISPATCHER_PROVIDER": provider, "DISPATCHER_PROVIDER_URL": town.inbox_url}
+
+
+async def _all_arrived(town: Town, memory: MemoryLog, mails: int) -> None:
+    """Wait for the mails at the stub: asking for the ledger meanwhile would be work of its own."""
+
+    async def look() -> bool | None:
+        await asyncio.sleep(0.25)
+        memory.look()
+        return await town.inbox_count() >= mails or None
+
+    await until(look, timeout_s=_SENT_WITHIN_S)
+
+
+def _agree(totals: Mapping[str, int], stats: Mapping[str, Any], mails: int) -> None:
+    counted = (totals["accepted"], stats["count"], stats["duplicates"])
+    if counted != (mails, mails, 0):
+        raise RuntimeError(f"the ledger says {dict(totals)}, the provider counted {dict(stats)}")

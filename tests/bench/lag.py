@@ -16,6 +16,7 @@ from libs.broker.messages import Delivery
 from libs.outbox import OutboxMessage, Relay, put
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
+from services.user.settings import UserSettings
 from tests.support.databases import fresh_database
 from tests.support.town import until
 from tests.support.vhosts import fresh_vhost

@@ -5,6 +5,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from deploy.native.processes import free_port
 from tests.bench.client import Answers, post_all
 from tests.bench.processor import Meter, Usage
 from tests.support.town import AUTHORIZATION, BEFORE_NINE, Town, a_town
@@ -21,7 +22,9 @@ async def measure(
     async with a_town(pg_url, amqp_url, amqp_api, folder, is_quick=False) as town:
         await town.start("user", roles=("api",), env={"JUBILEE_CLOCK": BEFORE_NINE})
         keys = town.env["USER_API_KEYS_FILE"]
-        await town.system.start("noop", _NOOP, env={"NOOP_API_KEYS_FILE": keys})
+        port = free_port()
+        env = {"NOOP_API_KEYS_FILE": keys, "NOOP_HTTP_PORT": str(port)}
+        await town.system.start("noop", _NOOP, env=env, port=port)
         await town.system.ready("noop")
         noops, rounds, usages = [], [], []
         for number in range(ROUNDS):
