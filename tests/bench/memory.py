@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+from tests.bench.family import Running, all_running, family_of
+
 _PAGE_MIB = os.sysconf("SC_PAGE_SIZE") / 2**20
 _PROCESSES = ("services.user", "services.planner", "services.dispatcher")
 
@@ -16,18 +18,13 @@ class MemoryLog:
         self._series: dict[str, list[tuple[float, float]]] = {}
 
     def look(self) -> None:
-        """Note the resident set of every process of ours that runs now."""
+        """Note the resident set of every process of ours that this one started."""
         passed_s = round(time.perf_counter() - self._started_s, 1)
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                command = (folder / "cmdline").read_bytes().split(b"\0")
-                pages = int((folder / "statm").read_text().split()[1])
-            except (OSError, IndexError):
-                continue
-            name = next((part.decode() for part in command if part.decode() in _PROCESSES), None)
-            if name is not None:
-                key = f"{name} ({folder.name})"
-                self._series.setdefault(key, []).append((passed_s, round(pages * _PAGE_MIB, 1)))
+        for one in family_of(os.getpid(), all_running()):
+            name = next((name for name in _PROCESSES if name in one.command.split()), None)
+            mib = _resident_mib(one)
+            if name is not None and mib is not None:
+                self._series.setdefault(f"{name} ({one.pid})", []).append((passed_s, mib))
 
     def series(self) -> dict[str, list[tuple[float, float]]]:
         """Return (seconds, MiB) by process."""
@@ -36,3 +33,11 @@ class MemoryLog:
     def most(self) -> float:
         """Return the largest resident set of any one process seen, in MiB."""
         return max((mib for values in self._series.values() for _, mib in values), default=0.0)
+
+
+def _resident_mib(one: Running) -> float | None:
+    try:
+        pages = int(Path(f"/proc/{one.pid}/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return round(pages * _PAGE_MIB, 1)
