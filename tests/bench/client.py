@@ -24,8 +24,13 @@ class Answers(msgspec.Struct, frozen=True):
 
     def percentile_ms(self, share: float) -> float:
         """Return the latency, in milliseconds, that ``share`` of the answers did not exceed."""
-        ordered = sorted(self.latencies_s)
-        return ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000
+        return percentile_ms(self.latencies_s, share)
+
+
+def percentile_ms(values_s: Sequence[float], share: float) -> float:
+    """Return, in milliseconds, what ``share`` of the values did not exceed."""
+    ordered = sorted(values_s)
+    return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000, 2)
 
 
 async def post_all(

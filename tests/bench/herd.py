@@ -1,6 +1,7 @@
 """A herd due in one second, from plan to provider and back, through the real processes."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.memory import MemoryLog
+from tests.bench.planned import fill_history
 from tests.bench.processor import Meter
 from tests.bench.stage import set_stage
 from tests.support.town import BIRTHDAY, Town, a_town, until
@@ -29,16 +31,18 @@ async def measure(
     mails: int,
     late: timedelta = timedelta(0),
     workers: tuple[str, ...] = WORKERS,
+    history: int = 0,
 ) -> dict[str, Any]:
     """Send ``mails`` due in one second through ``provider`` and return rate and cost.
 
-    With ``late`` the processes were away when it came and start that much after it. The stub's own
-    count must agree, mail by mail, or this raises.
+    With ``late`` the processes were away when it came and start that much after it; ``history``
+    mails were sent on earlier days. The stub's own count must agree, mail by mail, or this raises.
     """
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
     ) as town:
         cast = await set_stage(town, ["UTC"] * mails)
+        await _live_before(town, history)
         due_s = round(time.time() + (0.0 if late else _START_S), 3)
         clock = f"{_NINE + late:%Y-%m-%dT%H:%M:%SZ};rate=1;since={due_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
@@ -66,8 +70,19 @@ async def measure(
         "imported_per_s": round(mails / cast.import_s),
         "rss_mib_at_most": memory.most(),
         "ledger": totals,
+        "busy_share": round(usage.total_s() / usage.wall_s / (os.cpu_count() or 1), 2),
         "usage": usage,
     }
+
+
+async def _live_before(town: Town, history: int) -> None:
+    if history:
+        await fill_history(
+            town.env["PLANNER_DATABASE_URL"],
+            town.env["DISPATCHER_DATABASE_URL"],
+            before=_NINE.date(),
+            mails=history,
+        )
 
 
 def provider_env(town: Town, provider: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from libs.outbox import OutboxMessage, Relay, put
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from services.user.settings import UserSettings
+from tests.bench.client import percentile_ms
 from tests.support.databases import fresh_database
 from tests.support.town import until
 from tests.support.vhosts import fresh_vhost
@@ -55,9 +56,9 @@ async def measure(pg_url: str, amqp_url: str, amqp_api: str) -> dict[str, Any]:
         "what": "relay lag at 1,000 events/s",
         "items": len(alone),
         "per_s": PER_S,
-        "p50_ms": _percentile_ms(alone, 0.5),
-        "p99_ms": _percentile_ms(alone, 0.99),
-        "p99_ms_beside_a_foreign_transaction": _percentile_ms(beside, 0.99),
+        "p50_ms": percentile_ms(alone, 0.5),
+        "p99_ms": percentile_ms(alone, 0.99),
+        "p99_ms_beside_a_foreign_transaction": percentile_ms(beside, 0.99),
     }
 
 
@@ -112,8 +113,3 @@ async def _foreign_transaction(url: str) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
-
-
-def _percentile_ms(values: list[float], share: float) -> float:
-    ordered = sorted(values)
-    return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)] * 1000, 1)

@@ -33,7 +33,7 @@ async def set_stage(town: Town, zones: Sequence[str]) -> Cast:
     for name in names:
         await town.start(name, env={"JUBILEE_CLOCK": EVENING_BEFORE})
     started_s = time.perf_counter()
-    zone_of = await _import(town, zones)
+    zone_of = await import_people(town, zones, birthday=f"1990-{BIRTHDAY[5:]}")
     import_s = time.perf_counter() - started_s
     projected_s = await _wait_until_projected(town, len(zones), started_s)
     planned_s = await _wait_until_planned(town, len(zones), started_s)
@@ -42,12 +42,12 @@ async def set_stage(town: Town, zones: Sequence[str]) -> Cast:
     return Cast(zone_of, import_s, projected_s, planned_s)
 
 
-async def _import(town: Town, zones: Sequence[str]) -> dict[str, str]:
+async def import_people(town: Town, zones: Sequence[str], *, birthday: str) -> dict[str, str]:
     """Import everybody through the public endpoint; return the zone of each person's id."""
     started_s = time.perf_counter()
     headers: Mapping[str, str] = AUTHORIZATION | {"Content-Type": "application/x-ndjson"}
     url = town.system.url("user") + "/v1/users/import"
-    body = _chunks(crowd.lines(zones, birthday=f"1990-{BIRTHDAY[5:]}"))
+    body = _chunks(crowd.lines(zones, birthday=birthday))
     zone_of: dict[str, str] = {}
     async with town.session.post(url, data=body, headers=headers, timeout=None) as response:
         async for line in response.content:
