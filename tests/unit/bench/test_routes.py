@@ -1,6 +1,15 @@
+import re
+
 import pytest
 
-from tests.bench.routes import Route, objection, routes, statements
+from tests.bench.routes import (
+    ROOT,
+    TABLES_OF_PEOPLE,
+    Route,
+    objection,
+    routes,
+    statements,
+)
 
 SERVICES = ("planner", "dispatcher")
 
@@ -16,6 +25,17 @@ def test_every_statement_has_a_route_and_every_route_a_statement(service: str) -
 )
 def test_a_statement_can_go_its_way(service: str, name: str, route: Route) -> None:
     assert objection(service, route, statements(service)[name]) is None
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_key_of_a_table_of_people_names_the_person(service: str) -> None:
+    """Only such a key can be enforced by one shard alone."""
+    folder = ROOT / "services" / service / "migrations"
+    text = "".join(path.read_text("utf-8") for path in sorted(folder.glob("*.sql")))
+    for table in TABLES_OF_PEOPLE[service]:
+        made = re.search(rf"CREATE TABLE {table} \((.*?)\n\)", text, re.DOTALL)
+        assert made is not None, table
+        assert re.search(r"person_id uuid PRIMARY KEY|PRIMARY KEY \(.*person_id", made[1]), table
 
 
 @pytest.mark.parametrize(
