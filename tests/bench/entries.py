@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from tests.bench import claims, herd, imports, lag, planning, relay, scatter, smtp, writes
+from tests.bench import appends, claims, herd, imports, lag, planning, relay, scatter, smtp, writes
 from tests.bench.rivals.measure import COMMANDS as RIVALS
 from tests.bench.rivals.measure import measure as measure_rival
 
@@ -75,6 +75,8 @@ def all_entries(sizes: Sizes) -> Mapping[str, Measure]:
         "relay": lambda: relay.measure(*servers),
         "lag": lambda: lag.measure(*servers),
         "writes": _in_folder(writes.measure, *servers, writes=max(sizes.mails // 10, 200)),
+        "appends": lambda: appends.measure(servers[0]),
+        "append-eventsourcing": lambda: appends.measure_eventsourcing(servers[0]),
         "release": lambda: claims.measure_release(*servers, rows=sizes.due),
         "claim-wide": lambda: claims.measure_wide(servers[0], rows=sizes.plan_rows),
         "planning": _in_folder(planning.measure, *servers, owed=sizes.owed, people=sizes.people),

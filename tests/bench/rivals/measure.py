@@ -44,7 +44,7 @@ async def measure(
     name: str, pg_url: str, amqp_url: str, amqp_api: str, *, mails: int
 ) -> dict[str, Any]:
     """Let ``name`` send ``mails`` and return its rate and cost, servers and stub included."""
-    programs = await asyncio.to_thread(_installed)
+    programs = await asyncio.to_thread(installed)
     async with (
         fresh_database(pg_url, "libs.outbox.migrations") as database_url,
         fresh_vhost(amqp_url, amqp_api) as vhost_url,
@@ -84,7 +84,7 @@ async def measure(
     }
 
 
-def _installed() -> Path:
+def installed() -> Path:
     """Return the folder of programs of the rivals' own environment, made when it is not there."""
     programs = HOME / "bin"
     marker = HOME / "lock"
