@@ -4,8 +4,6 @@ Ours is one statement: event, state, data key and outbox row. The rival keeps th
 """
 
 import asyncio
-import os
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +14,8 @@ from services.user.adapters.appending import append_registrations
 from services.user.adapters.store import Origin, Store
 from services.user.domain.person import Change, register_person
 from services.user.wiring import MIGRATIONS
-from tests.bench.processor import Meter, Usage
-from tests.bench.rivals.measure import HERE, installed
+from tests.bench.processor import Meter
+from tests.bench.rivals.script import measure_script
 from tests.support.databases import fresh_database
 from tests.support.people import a_profile
 
@@ -48,44 +46,26 @@ async def measure(pg_url: str) -> dict[str, Any]:
         usage = meter.read()
     if won != APPENDS:
         raise RuntimeError(f"{won} of {APPENDS} were registered")
-    return _result("appends, ours", usage.wall_s, usage)
+    return {
+        "what": "appends, ours",
+        "items": APPENDS,
+        "per_s": round(APPENDS / usage.wall_s),
+        # The appending process is this one.
+        "cpu_ms_per_1000": round(sum(usage.cpu_s.values()) / APPENDS * 1e6, 1),
+        "usage": usage,
+    }
 
 
 async def measure_eventsourcing(pg_url: str) -> dict[str, Any]:
     """Have the library append as many events over as many connections."""
-    programs = await asyncio.to_thread(installed)
     async with fresh_database(pg_url, "libs.outbox.migrations") as url:
-        process = await asyncio.create_subprocess_exec(
-            str(programs / "python"),
-            str(HERE / "eventsourcing_appends.py"),
-            str(APPENDS),
-            env=os.environ | {"RIVAL_DATABASE_URL": url},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=sys.stderr,
+        return await measure_script(
+            "eventsourcing_appends.py",
+            what="appends, eventsourcing",
+            items=APPENDS,
+            environ={"RIVAL_DATABASE_URL": url},
         )
-        if process.stdin is None or process.stdout is None:
-            raise RuntimeError("a piped process has an input and an output")
-        await process.stdout.readline()
-        meter = Meter()
-        process.stdin.write(b"go\n")
-        wall_s = float(await process.stdout.readline())
-        usage = meter.read()
-        process.stdin.write(b"done\n")
-        await process.wait()
-    return _result("appends, eventsourcing", wall_s, usage)
 
 
 def _change(number: int) -> Change:
     return register_person(new_id(), a_profile(email=f"ada{number}@example.com"), _NOW)
-
-
-def _result(what: str, wall_s: float, usage: Usage) -> dict[str, Any]:
-    return {
-        "what": what,
-        "items": APPENDS,
-        "per_s": round(APPENDS / wall_s),
-        # The appending process is this one, or one that it started.
-        "cpu_ms_per_1000": round(sum(usage.cpu_s.values()) / APPENDS * 1e6, 1),
-        "usage": usage,
-    }

@@ -73,6 +73,7 @@ def all_entries(sizes: Sizes) -> Mapping[str, Measure]:
     )
     return {
         "relay": lambda: relay.measure(*servers),
+        "relay-faststream-outbox": lambda: relay.measure_faststream_outbox(*servers),
         "lag": lambda: lag.measure(*servers),
         "writes": _in_folder(writes.measure, *servers, writes=max(sizes.mails // 10, 200)),
         "appends": lambda: appends.measure(servers[0]),
