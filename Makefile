@@ -9,11 +9,11 @@ SOURCES := contracts deploy libs services tests
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run up down reset test nightly check format contracts bench lock
+.PHONY: help venv demo run up down reset test nightly check format contracts bench bench-quick bench-guard day lock
 
 help: ## Show this list
 	@echo "make <target>:"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: ## Make .venv hold what requirements/dev.lock says (every other target does this first)
 	@$(PYTHON) -m deploy.native.bootstrap
@@ -53,8 +53,17 @@ format: venv ## Format the sources and mend what the linter can
 contracts: venv ## Write contracts/published from the code
 	@$(BIN)/python -m deploy.contracts
 
-bench: venv ## Measure releases, mails and events per second; raw results to a file
+bench: venv ## Measure every target and print the table; raw results to a file
 	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench $(ARGS)
+
+bench-quick: venv ## The cheap rows of it at small sizes, in under three minutes
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench --quick $(ARGS)
+
+bench-guard: venv ## Fail if CPU per item is over 25 % more than recorded, twice in a row
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench.guard $(ARGS)
+
+day: venv ## One local day of a million greetings in fast motion, with a chart
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench.day $(ARGS)
 
 lock: venv ## Resolve requirements/*.in anew into hash-pinned locks
 	@$(BIN)/python -m deploy.native.lock

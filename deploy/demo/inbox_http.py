@@ -40,6 +40,8 @@ class InboxHttp:
             ("GET", "/api/messages"): self._list,
             ("DELETE", "/api/messages"): lambda _: self._clear(),
             ("GET", "/api/stats"): lambda _: _json(self._store.stats()),
+            ("GET", "/api/count"): lambda _: _json({"count": len(self._store)}),
+            ("GET", "/api/times"): lambda _: _json(self._store.times()),
             ("GET", "/health/live"): lambda _: _json({"status": "ok"}),
             ("GET", "/health/ready"): lambda _: _json({"status": "ok"}),
             ("GET", "/control"): lambda _: _json(self._faults.faults),

@@ -109,6 +109,12 @@ class MailStore:
             per_minute={_minute(m): minutes[m] for m in sorted(minutes)[-180:]},
         )
 
+    def times(self) -> list[tuple[str, float]]:
+        """Return occurrence and time of every mail, oldest first."""
+        if self._lean:
+            return self._times
+        return [(arrival.occurrence, arrival.accepted_s) for arrival in self._arrivals]
+
     def clear(self) -> None:
         """Forget everything; the ledger file keeps its lines."""
         self._arrivals: list[Arrival] = []

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deploy.native.instance import ROOT
 
-NAMES = ("runtime", "dev")
+NAMES = ("runtime", "dev", "rivals")
 OPTIONS = (
     "--universal",
     "--python-version=3.11",
@@ -26,7 +26,7 @@ OPTIONS = (
 
 
 def main() -> int:
-    """Write both locks, or none of them if an address got into one."""
+    """Write all locks, or none of them if an address got into one."""
     uv = _uv(ROOT / ".local" / "uv")
     drafts = {name: _resolve(uv, name) for name in NAMES}
     for name, text in drafts.items():

@@ -1,4 +1,4 @@
-"""`make bench`: measure, print a table, keep the raw results.
+"""`make bench`: measure, print what is wanted beside what is, keep the raw results.
 
 Rates move with the machine; compare CPU per item, and ratios within one run.
 """
@@ -6,105 +6,88 @@ Rates move with the machine; compare CPU per item, and ratios within one run.
 import argparse
 import asyncio
 import os
-import platform
-import subprocess
 import sys
-import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tests.bench import herd, planning, relay, simulation, smtp
+from tests.bench import report
+from tests.bench.entries import FULL, QUICK, SMALL, USUAL, Measure, Result, Sizes, all_entries
+from tests.bench.machine import describe_machine, describe_servers
 from tests.bench.processor import reference_loop_s
 
 ROOT = Path(__file__).parents[2]
-Result = dict[str, Any]
 
 
 def main() -> int:
     """Run the benchmarks named on the command line, or all."""
-    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", help="run those whose name contains this")
-    parser.add_argument("--mails", type=int, default=20_000, help="due in one second")
-    parser.add_argument("--results", type=Path, default=ROOT / ".local" / "bench.json")
-    options = parser.parse_args()
+    options = _parser().parse_args()
     return asyncio.run(_run(options))
 
 
-def _benchmarks(mails: int) -> dict[str, Callable[[], Awaitable[Result]]]:
-    servers = (
-        os.environ["JUBILEE_TEST_DATABASE_URL"],
-        os.environ["JUBILEE_TEST_BROKER_URL"],
-        os.environ["JUBILEE_TEST_BROKER_API"],
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", help="run those whose name contains one of these")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small sizes, the cheap rows")
+    size.add_argument("--full", action="store_true", help="the sizes that the targets name")
+    for name in Sizes.__struct_fields__:
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=int, help=f"usually {getattr(USUAL, name):,}")
+    parser.add_argument("--results", type=Path, default=ROOT / ".local" / "bench.json")
+    return parser
+
+
+def _sizes(options: argparse.Namespace) -> Sizes:
+    sizes = SMALL if options.quick else FULL if options.full else USUAL
+    given = {name: getattr(options, name) for name in Sizes.__struct_fields__}
+    return msgspec.structs.replace(
+        sizes, **{name: value for name, value in given.items() if value is not None}
     )
 
-    def through(provider: str) -> Callable[[], Awaitable[Result]]:
-        async def run() -> Result:
-            with tempfile.TemporaryDirectory() as folder:
-                return await herd.measure(
-                    *servers, folder=Path(folder), provider=provider, mails=mails
-                )
 
-        return run
-
+def _chosen(options: argparse.Namespace) -> Mapping[str, Measure]:
     return {
-        "relay": lambda: relay.measure(*servers),
-        "planning": lambda: planning.measure(servers[0]),
-        "simulation": lambda: simulation.measure(servers[0], with_what_if=False),
-        "simulation-what-if": lambda: simulation.measure(servers[0], with_what_if=True),
-        "herd-postmark": through("postmark"),
-        "herd-vendor": through("vendor"),
-        "herd-smtp": through("smtp"),
-        "smtp-ours": lambda: smtp.measure(smtp.send_by_ours, "SMTP client, ours"),
-        "smtp-aiosmtplib": lambda: smtp.measure(
-            smtp.send_by_aiosmtplib, "SMTP client, aiosmtplib pooled"
-        ),
+        name: measure
+        for name, measure in all_entries(_sizes(options)).items()
+        if (options.only is None or any(part in name for part in options.only))
+        and (not options.quick or options.only is not None or name in QUICK)
     }
 
 
 async def _run(options: argparse.Namespace) -> int:
-    results: list[Result] = []
-    for name, measure in _benchmarks(options.mails).items():
-        if options.only and options.only not in name:
-            continue
-        print(f"{name} …", file=sys.stderr, flush=True)
-        results.append({"name": name, "reference_loop_s": reference_loop_s()} | await measure())
-    _keep(options.results, results)
-    _print_table(results)
-    print(f"raw results: {options.results}")
-    return 0
-
-
-def _keep(path: Path, results: list[Result]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    document = {"at": datetime.now(UTC), **_machine(), "results": results}
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
-
-
-def _machine() -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    machine = describe_machine() | await describe_servers(
+        os.environ["JUBILEE_TEST_DATABASE_URL"],
+        os.environ["JUBILEE_TEST_BROKER_URL"],
+        os.environ["JUBILEE_TEST_BROKER_API"],
     )
-    packages = ("asyncpg", "aio-pika", "faststream", "litestar", "msgspec", "tzdata")
-    return {
-        "commit": commit.stdout.strip(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "versions": {package: metadata.version(package) for package in packages},
-    }
+    head = {"at": datetime.now(UTC), **machine, "sizes": _sizes(options)}
+    results: list[Result] = []
+    failures: dict[str, str] = {}
+    for name, measure in _chosen(options).items():
+        print(f"{name} …", file=sys.stderr, flush=True)
+        reference_s = reference_loop_s()
+        # What one benchmark dies of must not take the others' figures along.
+        [outcome] = await asyncio.gather(measure(), return_exceptions=True)
+        if isinstance(outcome, BaseException):
+            failures[name] = repr(outcome)
+        else:
+            results.append({"name": name, "reference_loop_s": reference_s} | outcome)
+        _keep(options.results, head | {"results": results, "failures": failures})
+    for line in report.lines(results, is_whole=not (options.only or options.quick)):
+        print(line)
+    for name, failure in failures.items():
+        print(f"failed: {name}: {failure}")
+    print(f"raw results: {options.results}")
+    return 1 if failures else 0
 
 
-def _print_table(results: list[Result]) -> None:
-    print(f"{'measured':<34}{'items':>9}{'per second':>12}{'CPU ms per 1,000':>18}")
-    for result in results:
-        print(
-            f"{result['what']:<34}{result['items']:>9,}"
-            f"{result['per_s']:>12,}{result['cpu_ms_per_1000']:>18,.1f}"
-        )
+def _keep(path: Path, document: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=2) + b"\n")
 
 
 if __name__ == "__main__":

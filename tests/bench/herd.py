@@ -1,103 +1,106 @@
 """A herd due in one second, from plan to provider and back, through the real processes."""
 
 import asyncio
-import json
+import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.bench.memory import MemoryLog
+from tests.bench.planned import fill_history
 from tests.bench.processor import Meter
-from tests.support.town import AUTHORIZATION, BEFORE_NINE, BIRTHDAY, Town, a_town, until
+from tests.bench.stage import set_stage
+from tests.support.town import BIRTHDAY, Town, a_town, until
 
-_PREPARATION_S = 20.0
-"""Real seconds between the start of planner and dispatchers and the herd's instant."""
+_START_S = 10.0
+"""Real seconds the processes get to start before the herd's instant."""
+_NINE = datetime.fromisoformat(f"{BIRTHDAY}T09:00:00").replace(tzinfo=UTC)
+_SENT_WITHIN_S = 600.0
+WORKERS = ("planner", "dispatcher-1", "dispatcher-2")
 
 
 async def measure(
-    pg_url: str, amqp_url: str, amqp_api: str, *, folder: Path, provider: str, mails: int
+    pg_url: str,
+    amqp_url: str,
+    amqp_api: str,
+    *,
+    folder: Path,
+    provider: str,
+    mails: int,
+    late: timedelta = timedelta(0),
+    workers: tuple[str, ...] = WORKERS,
+    history: int = 0,
 ) -> dict[str, Any]:
     """Send ``mails`` due in one second through ``provider`` and return rate and cost.
 
-    The stub's own count must agree, mail by mail, or this raises.
+    With ``late`` the processes were away when it came and start that much after it; ``history``
+    mails were sent on earlier days. The stub's own count must agree, mail by mail, or this raises.
     """
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
     ) as town:
-        await town.start("user", env={"JUBILEE_CLOCK": BEFORE_NINE})
-        imported_s = await _import(town, mails)
-        clock = f"{BIRTHDAY}T09:00:00Z;rate=1;since={time.time() + _PREPARATION_S:.3f}"
-        env = {
-            "JUBILEE_CLOCK": clock,
-            "DISPATCHER_PROVIDER": provider,
-        }
-        if provider != "smtp":
-            env["DISPATCHER_PROVIDER_URL"] = town.inbox_url
-        due_s = time.time() + _PREPARATION_S
-        for name in ("planner", "dispatcher-1", "dispatcher-2"):
+        cast = await set_stage(town, ["UTC"] * mails)
+        await _live_before(town, history)
+        due_s = round(time.time() + (0.0 if late else _START_S), 3)
+        clock = f"{_NINE + late:%Y-%m-%dT%H:%M:%SZ};rate=1;since={due_s:.3f}"
+        env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
+        meter = Meter() if late else None
+        for name in workers:
             await town.start(name, env=env)
-        await until(lambda: _owes(town, mails), timeout_s=_PREPARATION_S)
-        await asyncio.sleep(max(0.0, due_s - 0.5 - time.time()))
-        meter = Meter()
-        await _all_arrived(town, mails)
-        totals = await town.settled(mails, timeout_s=60)
+        if meter is None:
+            await asyncio.sleep(max(0.0, due_s - 0.5 - time.time()))
+            meter = Meter()
+        memory = MemoryLog()
+        await _all_arrived(town, memory, mails)
+        totals = await town.settled(mails, timeout_s=120)
         usage = meter.read()
         stats = await town.inbox_stats()
     _agree(totals, stats, mails)
     first_s, last_s = stats["first_s"], stats["last_s"]
+    began_s = first_s if late else due_s
     return {
-        "what": f"herd through {provider}",
+        "what": f"{'overdue' if late else 'herd'} through {provider}",
         "items": mails,
-        "per_s": round(mails / max(last_s - due_s, 0.001)),
+        "per_s": round(mails / max(last_s - began_s, 0.001)),
         "cpu_ms_per_1000": round(usage.total_s() / mails * 1e6, 1),
         "first_after_due_s": round(first_s - due_s, 3),
         "last_after_due_s": round(last_s - due_s, 3),
-        "imported_per_s": round(mails / imported_s),
+        "imported_per_s": round(mails / cast.import_s),
+        "rss_mib_at_most": memory.most(),
         "ledger": totals,
+        "busy_share": round(usage.total_s() / usage.wall_s / (os.cpu_count() or 1), 2),
         "usage": usage,
     }
 
 
-def _people(mails: int) -> Iterator[bytes]:
-    for number in range(mails):
-        person = {
-            "first_name": "Ada",
-            "last_name": f"Number {number}",
-            "email": f"ada{number}@example.com",
-            "timezone": "UTC",
-            "birthday": f"1990-{BIRTHDAY[5:]}",
-            "external_id": f"herd-{number}",
-        }
-        yield json.dumps(person).encode() + b"\n"
+async def _live_before(town: Town, history: int) -> None:
+    if history:
+        await fill_history(
+            town.env["PLANNER_DATABASE_URL"],
+            town.env["DISPATCHER_DATABASE_URL"],
+            before=_NINE.date(),
+            mails=history,
+        )
 
 
-async def _import(town: Town, mails: int) -> float:
-    """Import everyone through the public endpoint; return how long it took, in seconds."""
-    body = b"".join(_people(mails))
-    headers: Mapping[str, str] = AUTHORIZATION | {"Content-Type": "application/x-ndjson"}
-    started_s = time.perf_counter()
-    url = town.system.url("user") + "/v1/users/import"
-    async with town.session.post(url, data=body, headers=headers) as response:
-        outcomes = [json.loads(line) async for line in response.content]
-    created = sum(outcome.get("status") == "created" for outcome in outcomes)
-    if created != mails:
-        raise RuntimeError(f"imported {created} of {mails}, for example {outcomes[:3]}")
-    return time.perf_counter() - started_s
+def provider_env(town: Town, provider: str) -> dict[str, str]:
+    """Return the settings with which a dispatcher mails to the stub through ``provider``."""
+    if provider == "smtp":
+        return {}
+    return {"DISPATCHER_PROVIDER": provider, "DISPATCHER_PROVIDER_URL": town.inbox_url}
 
 
-async def _owes(town: Town, mails: int) -> bool | None:
-    totals = await town.ledger()
-    return totals["owed"] == mails or None
-
-
-async def _all_arrived(town: Town, mails: int) -> None:
+async def _all_arrived(town: Town, memory: MemoryLog, mails: int) -> None:
     """Wait for the mails at the stub: asking for the ledger meanwhile would be work of its own."""
 
     async def look() -> bool | None:
         await asyncio.sleep(0.25)
-        return (await town.inbox_stats())["count"] >= mails or None
+        memory.look()
+        return await town.inbox_count() >= mails or None
 
-    await until(look, timeout_s=300)
+    await until(look, timeout_s=_SENT_WITHIN_S)
 
 
 def _agree(totals: Mapping[str, int], stats: Mapping[str, Any], mails: int) -> None:

@@ -1,10 +1,13 @@
-"""CPU time by group of processes, servers included, read from /proc."""
+"""CPU time by group of processes, the servers of this run included."""
 
 import os
 import time
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
+
+from tests.bench.family import Running, all_running, family_of, find_listener
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _GROUPS = (
@@ -12,9 +15,12 @@ _GROUPS = (
     ("services.planner", "planner"),
     ("services.dispatcher", "dispatcher"),
     ("deploy.demo.inbox", "provider stub"),
+    ("_worker", "rival"),
     ("tests.bench", "bench"),
-    ("postgres", "postgresql"),
-    ("beam", "rabbitmq"),
+)
+_SERVERS = (
+    ("postgresql", "postgres", "JUBILEE_TEST_DATABASE_URL", 5432),
+    ("rabbitmq", "beam", "JUBILEE_TEST_BROKER_URL", 5672),
 )
 
 
@@ -30,37 +36,57 @@ class Usage(msgspec.Struct, frozen=True):
 
 
 class Meter:
-    """Measures from its making until ``read``."""
+    """Measures this process, what it started and its two servers from its making until ``read``.
+
+    A server is whoever listens on the port of its URL; other servers of the machine count only
+    where that cannot be seen, because then everything of the server's name does.
+    """
 
     def __init__(self) -> None:
+        self._servers = {
+            group: _find_server(variable, port) for group, _, variable, port in _SERVERS
+        }
         self._started_s = time.perf_counter()
-        self._before = _cpu_by_process()
+        self._before = self._look()
 
     def read(self) -> Usage:
         """Return what was used since the meter was made; ended processes count while they ran."""
         wall_s = time.perf_counter() - self._started_s
         by_group: dict[str, float] = {}
-        for process, (group, ticks) in _cpu_by_process().items():
-            before = self._before.get(process, (group, 0))[1]
-            by_group[group] = by_group.get(group, 0.0) + (ticks - before) / _TICKS_PER_S
+        for key, ticks in self._look().items():
+            used_s = (ticks - self._before.get(key, 0)) / _TICKS_PER_S
+            by_group[key[0]] = by_group.get(key[0], 0.0) + used_s
         return Usage(wall_s, {group: round(cpu, 3) for group, cpu in by_group.items() if cpu})
 
+    def _look(self) -> dict[tuple[str, int, str], int]:
+        """Return the ticks so far by group, process id and start time."""
+        running = all_running()
+        found = {(group, one.pid, one.started): one.ticks for group, one in _ours(running)}
+        for group, name, _, _ in _SERVERS:
+            # A server's connections come and go: what ended counts with those that reaped it.
+            members = _members(self._servers[group], name, running)
+            found[group, 0, ""] = sum(one.ticks + one.ticks_of_ended_children for one in members)
+        return found
 
-def _cpu_by_process() -> dict[tuple[str, str], tuple[str, int]]:
-    """Return group and ticks by (process id, start time) of all processes of known groups."""
-    return dict(filter(None, (_read(folder) for folder in Path("/proc").glob("[0-9]*"))))
+
+def _find_server(variable: str, default_port: int) -> int | None:
+    url = os.environ.get(variable)
+    return find_listener(urlsplit(url).port or default_port) if url else None
 
 
-def _read(folder: Path) -> tuple[tuple[str, str], tuple[str, int]] | None:
-    try:
-        command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    group = next((group for part, group in _GROUPS if part in command), None)
-    if group is None:
-        return None
-    return (folder.name, fields[19]), (group, int(fields[11]) + int(fields[12]))
+def _members(server: int | None, name: str, running: Mapping[int, Running]) -> list[Running]:
+    if server is not None:
+        return family_of(server, running)
+    return [one for one in running.values() if name in one.command]
+
+
+def _ours(running: Mapping[int, Running]) -> Iterator[tuple[str, Running]]:
+    """Yield group and process of this one and all below; an unknown one is of its parent's."""
+    groups: dict[int, str] = {}
+    for one in family_of(os.getpid(), running):
+        known = next((group for part, group in _GROUPS if part in one.command), None)
+        groups[one.pid] = known or groups.get(one.parent, "bench")
+        yield groups[one.pid], one
 
 
 def reference_loop_s() -> float:

@@ -8,6 +8,7 @@ from libs.broker.connection import open_broker
 from libs.outbox import OutboxMessage, Relay, put
 from libs.postgres.pool import open_pool
 from tests.bench.processor import Meter
+from tests.bench.rivals.script import measure_script
 from tests.support.databases import fresh_database
 from tests.support.vhosts import fresh_vhost
 
@@ -40,3 +41,17 @@ async def measure(pg_url: str, amqp_url: str, amqp_api: str) -> dict[str, Any]:
         "cpu_ms_per_1000": round(cpu_s / EVENTS * 1e6, 1),
         "usage": usage,
     }
+
+
+async def measure_faststream_outbox(pg_url: str, amqp_url: str, amqp_api: str) -> dict[str, Any]:
+    """Have the library relay as many rows, each an event, to a quorum queue."""
+    async with (
+        fresh_database(pg_url, "libs.outbox.migrations") as database_url,
+        fresh_vhost(amqp_url, amqp_api) as vhost_url,
+    ):
+        return await measure_script(
+            "faststream_outbox_relay.py",
+            what="relay, faststream-outbox",
+            items=EVENTS // 10,
+            environ={"RIVAL_DATABASE_URL": database_url, "RIVAL_BROKER_URL": vhost_url},
+        )

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#([\w-]+))?\)")
 PATH = re.compile(r"`((?:contracts|libs|services|tests|deploy|docs)/[\w./-]+)`")
-TARGET = re.compile(r"(?:^|`)make ([a-z]+)", re.MULTILINE)
+TARGET = re.compile(r"(?:^|`)make ([a-z-]+)", re.MULTILINE)
 
 
 def name_of(path: Path) -> str:
@@ -39,5 +39,5 @@ def test_every_path_named_is_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_make_target_named_exists(document: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(TARGET.findall(document.read_text(encoding="utf-8"))) <= targets

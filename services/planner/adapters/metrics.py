@@ -57,7 +57,10 @@ ANSWERED: Final = declare_counter(
 SET_ASIDE: Final = declare_counter(
     "planner_messages_set_aside_total",
     "Messages kept for a person, by the queue they came from.",
-    {"queue": ("planner.users.v1", "planner.outcomes.v1")},
+    {"queue": ("planner.users.v1", "planner.outcomes.v1", "planner.blocks.v1")},
+)
+SET_ASIDE_WAITING: Final = declare_gauge(
+    "planner_set_aside_waiting", "Messages that wait for a person to send them back."
 )
 BACKLOG: Final = declare_gauge(
     "planner_released_unanswered", "Releases without an answer, counted up to the bound."

@@ -67,8 +67,14 @@ async def mark_redriven(connection: Connection, message_id: UUID) -> None:
     await connection.execute(SQL.mark_redriven, message_id)
 
 
+async def count_set_aside(connection: Connection) -> int:
+    """Return how many messages wait for a person."""
+    waiting: int = await connection.fetchval(SQL.count_set_aside)
+    return waiting
+
+
 async def drop_set_aside(connection: Connection, *, older_than: timedelta) -> None:
-    """Forget messages older than that, in real time."""
+    """Forget messages redriven longer ago than that, in real time."""
     await connection.execute(SQL.drop_set_aside, older_than)
 
 

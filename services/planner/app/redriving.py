@@ -18,7 +18,13 @@ async def keep_aside(pool: Pool, messages: Sequence[SetAside]) -> None:
         await set_aside.put_set_aside(connection, messages)
     for message in messages:
         facts = {"queue": message.queue, "type": message.type, "reason": message.reason}
-        logger.warning("message.set_aside", extra=facts)
+        logger.error("message.set_aside", extra=facts)
+
+
+async def count_aside(pool: Pool) -> int:
+    """Return how many messages wait for a person."""
+    async with pool.acquire() as connection:
+        return await set_aside.count_set_aside(connection)
 
 
 async def list_aside(pool: Pool, *, after: UUID | None, limit: int) -> list[Listed]:

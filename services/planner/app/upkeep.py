@@ -74,7 +74,10 @@ async def _close(connection: Connection, local_day: date, *, now: datetime) -> b
 
 
 async def forget_old(pool: Pool, *, now: datetime, retention_days: int) -> list[date]:
-    """Drop the plan of closed days older than ``retention_days``, and old messages set aside."""
+    """Drop the plan of closed days older than ``retention_days``, and what was redriven long ago.
+
+    Return the days.
+    """
     async with pool.acquire() as connection:
         oldest_open = await days.find_window_start(connection)
         before = now.date() - timedelta(days=retention_days)

@@ -17,6 +17,7 @@ from services.planner.app.adopting import replan_next
 from services.planner.app.filing import file_next_people, note_new_kinds
 from services.planner.app.opening import cut_next_day, measure_horizon, open_days_ahead
 from services.planner.app.planning import note_planned_days, plan_next_slice
+from services.planner.app.redriving import count_aside
 from services.planner.app.releasing import ask_again, find_window, look_out, release_due
 from services.planner.app.upkeep import (
     close_done_days,
@@ -157,7 +158,7 @@ class Reconciling(msgspec.Struct, frozen=True):
 
 
 class Upkeep(msgspec.Struct, frozen=True):
-    """Keeps partitions ahead, closes days, forgets what is old."""
+    """Keeps partitions ahead, closes days, forgets what is old, counts what waits for a person."""
 
     pool: Pool
     clock: Clock
@@ -171,6 +172,7 @@ class Upkeep(msgspec.Struct, frozen=True):
         await close_done_days(self.pool, self.kinds.values(), now=now)
         await forget_old(self.pool, now=now, retention_days=self.retention_days)
         metrics.PARTITIONS_AHEAD_DAYS.set(await partitions_ahead_days(self.pool, now=now))
+        metrics.SET_ASIDE_WAITING.set(await count_aside(self.pool))
         return real_pause_s(_KEEP_EVERY, self.clock, longest_s=_KEEP_EVERY_S)
 
 

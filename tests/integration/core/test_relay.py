@@ -15,6 +15,7 @@ from libs.postgres.pool import open_pool
 from libs.postgres.types import Connection, Pool
 from tests.support.databases import fresh_database
 from tests.support.publishers import FakePublisher
+from tests.support.town import until
 from tests.unit.contracts.test_codec import a_refusal
 
 EVENTS = "jubilee.events"
@@ -216,6 +217,11 @@ async def test_published_partitions_stay_as_long_as_the_feed_reaches_back(pool: 
     assert await first_after_keeping(2) == "outbox_000002"
 
 
+async def closed_gaps(relay: Relay) -> bool | None:
+    """Tell when the relay has closed what gaps there are."""
+    return await relay.close_gaps() or None
+
+
 async def test_published_rows_are_gone_soon_even_where_few_are_written(pool: Pool) -> None:
     """What an event told of a person does not outlive the event's publication for long."""
     publisher = FakePublisher()
@@ -233,9 +239,7 @@ async def test_published_rows_are_gone_soon_even_where_few_are_written(pool: Poo
     await pool.execute("UPDATE outbox SET recorded_at = recorded_at - interval '2 hours'")
     await keep()
     # Transactions of other tests hold the horizon back for a moment.
-    async with asyncio.timeout(20):
-        while not await relay.close_gaps():
-            await asyncio.sleep(0.01)
+    await until(lambda: closed_gaps(relay), timeout_s=20)
     assert (await keep())[0] == "outbox_000001"
     assert await pool.fetchval("SELECT count(*) FROM outbox") == 0
     await put_all(pool, 3)

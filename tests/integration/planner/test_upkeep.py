@@ -2,21 +2,27 @@
 
 from datetime import date, timedelta
 
+import pytest
+
+from contracts import topology
 from contracts.kinds import KINDS
 from libs.postgres.partitions import day_partitions
+from libs.telemetry.metrics import exposition
 from services.planner.adapters.set_aside import SetAside
 from services.planner.app.opening import measure_horizon
-from services.planner.app.redriving import keep_aside
+from services.planner.app.redriving import keep_aside, redrive
 from services.planner.app.upkeep import (
     close_done_days,
     forget_old,
     keep_partitions,
     partitions_ahead_days,
 )
+from services.planner.entrypoints.loops import Upkeep
 from tests.integration.planner.world import World
 from tests.support.recipients import a_recipient, day, person_id, utc
 
 TODAY = day("2026-06-14")
+USERS = topology.PLANNER_USERS.name
 PERSON = a_recipient(birthday="1990-06-14")
 OVER = utc("2026-06-19 12:00")
 
@@ -111,14 +117,29 @@ async def test_old_days_are_forgotten_whole_but_never_open_ones(world: World) ->
     assert [row["local_day"] for row in left] == [max(closed)], "where opening has to go on"
 
 
-async def test_messages_set_aside_are_forgotten_after_a_month(world: World) -> None:
+async def keep_for_a_month(world: World) -> None:
+    await world.pool.execute(
+        "UPDATE set_aside SET recorded_at = recorded_at - interval '31 days',"
+        " redriven_at = redriven_at - interval '31 days'"
+    )
+    await Upkeep(world.pool, world.clock, KINDS, retention_days=400).step()
+
+
+@pytest.mark.edge_case("EC-Q-028", "EC-Q-030")
+async def test_a_message_waits_for_a_person_as_long_as_it_takes_and_is_counted(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     message = SetAside(
-        id=person_id(1), queue="q", type="t", reason="malformed", body=b"{}", items=1
+        id=person_id(1), queue=USERS, type="t", reason="malformed", body=b"{}", items=1
     )
     await keep_aside(world.pool, [message])
+    assert [(one.message, one.levelname) for one in caplog.records] == [
+        ("message.set_aside", "ERROR")
+    ]
     await world.plan()
-    await forget_old(world.pool, now=world.clock.now(), retention_days=400)
-    assert await world.pool.fetchval("SELECT count(*) FROM set_aside") == 1
-    await world.pool.execute("UPDATE set_aside SET recorded_at = now() - interval '31 days'")
-    await forget_old(world.pool, now=world.clock.now(), retention_days=400)
+    await keep_for_a_month(world)
+    assert b"\nplanner_set_aside_waiting 1.0\n" in exposition()[0]
+    assert await redrive(world.pool, world.publisher, message.id)
+    await keep_for_a_month(world)
+    assert b"\nplanner_set_aside_waiting 0.0\n" in exposition()[0]
     assert await world.pool.fetchval("SELECT count(*) FROM set_aside") == 0

@@ -1,2 +1,2 @@
--- Forget what was redriven, or nobody looked at, longer than $1 ago.
-DELETE FROM set_aside WHERE coalesce(redriven_at, recorded_at) < clock_timestamp() - $1::interval
+-- Forget what was redriven longer than $1 ago. What waits for a person waits as long as it takes.
+DELETE FROM set_aside WHERE redriven_at < clock_timestamp() - $1::interval
