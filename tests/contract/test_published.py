@@ -14,7 +14,6 @@ from contracts import codec, topology
 from deploy.contracts.__main__ import PUBLISHED, drift
 from deploy.contracts.samples import sample
 
-
 PUBLIC_PATHS = {"/unsubscribe/{token}", "/v1/provider-reports"}
 """Who calls here shows no key: a link in a mail, a signature over a report."""
 

@@ -158,8 +158,9 @@ async def test_a_gap_is_closed_when_nobody_can_fill_it_any_more(pool: Pool) -> N
     await relay.run_once()
     async with pool.acquire() as connection:
         assert await gap_count(connection) == 2
-        steps = [await relay.close_gaps() for _ in range(3)]
-        assert steps == [False, False, True]
+        assert [await relay.close_gaps() for _ in range(2)] == [False, False]
+        # Transactions of other tests hold the horizon back for a moment.
+        await until(lambda: closed_gaps(relay), timeout_s=20)
         assert await gap_count(connection) == 1
 
 
