@@ -24,8 +24,8 @@ class DispatchRequested(msgspec.Struct, frozen=True, kw_only=True):
 
     The occurrence is (``local_day``, ``person_id``, ``kind``). ``period`` is the first day of the
     period in which the kind greets a person once. ``due_at`` is its instant, ``expires_at`` the
-    last moment at which it may still be sent. ``person_version`` is the version of the person from
-    which the instant was computed. ``years`` is how many years the occasion counts, where known.
+    last moment at which it may still be sent. ``person_version`` is the version of the person by
+    which the planner decided. ``years`` is how many years the occasion counts, where known.
     """
 
     local_day: date

@@ -32,9 +32,13 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A due row and what was decided about it. A ``stale`` one is not changed yet."""
+    """A due row and what was decided about it. A ``stale`` one is not changed yet.
+
+    ``known_version`` is the version of its person by which it was judged, None of nobody.
+    """
 
     verdict: Verdict
+    known_version: int | None
     local_day: date
     person_id: UUID
     kind: str
@@ -48,7 +52,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     years: int | None
 
     def request(self) -> Request:
-        """Return what the dispatcher is asked for."""
+        """Return what the dispatcher is asked for: to go by no older version than this planner."""
         return Request(
             local_day=self.local_day,
             person_id=self.person_id,
@@ -57,7 +61,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
             period=self.period,
             due_at=self.due_at,
             expires_at=self.expires_at,
-            person_version=self.person_version,
+            person_version=self.known_version or self.person_version,
             years=self.years,
         )
 

@@ -2,7 +2,8 @@
 -- people are now: release them under the next number, suppress, call off or expire them. One made
 -- from an older schedule than its person has is returned as "stale" and left as it is. One that is
 -- paused is put off until it is too late: whoever ends the pause brings it back before.
--- A released row is asked for again $4 of real time later.
+-- A released row is asked for again $4 of real time later; "known_version" is by which version of
+-- its person it was judged.
 -- Rows another planner holds are skipped, so planners never wait for each other.
 -- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
 -- Needs lock_holds_shared and read_by_index.
@@ -15,7 +16,7 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
     SELECT
-        due.person_id, due.kind, due.state, due.reason,
+        due.person_id, due.kind, due.state, due.reason, recipient.version AS known_version,
         CASE
             WHEN recipient.is_active IS NOT TRUE THEN 'user_removed'
             WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
@@ -59,5 +60,5 @@ WHERE plan.local_day = $2
   AND plan.person_id = judged.person_id
   AND plan.kind = judged.kind
 RETURNING
-    judged.verdict, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
+    judged.verdict, judged.known_version, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
     plan.period, plan.due_at, plan.release_at, plan.expires_at, plan.person_version, plan.years

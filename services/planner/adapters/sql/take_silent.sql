@@ -1,14 +1,23 @@
 -- Take up to $3 rows of the days $1 to $4 whose release was not answered in time, to ask again
 -- under the same number; the next asking comes after twice as long, from $2 up to an hour of real time.
+-- Asked by the version of its person that is known now, where that has left the schedule as it was.
 -- Rows another planner holds are skipped. Reads plan_ask_idx, then the rows by primary key.
 -- Needs read_by_index.
 WITH silent AS MATERIALIZED (
-    SELECT local_day, person_id, kind
+    SELECT
+        plan.local_day, plan.person_id, plan.kind,
+        CASE
+            WHEN recipient.schedule_version <= plan.person_version
+                THEN greatest(recipient.version, plan.person_version)
+            ELSE plan.person_version
+        END AS person_version
     FROM plan
-    WHERE state = 'released' AND ask_at <= clock_timestamp() AND local_day BETWEEN $1 AND $4
-    ORDER BY ask_at
+    LEFT JOIN recipients AS recipient ON recipient.person_id = plan.person_id
+    WHERE plan.state = 'released' AND plan.ask_at <= clock_timestamp()
+      AND plan.local_day BETWEEN $1 AND $4
+    ORDER BY plan.ask_at
     LIMIT $3
-    FOR UPDATE SKIP LOCKED
+    FOR UPDATE OF plan SKIP LOCKED
 )
 UPDATE plan
 SET asks = least(plan.asks + 1, 1000),
@@ -21,4 +30,4 @@ WHERE plan.local_day BETWEEN $1 AND $4
   AND plan.kind = silent.kind
 RETURNING
     plan.local_day, plan.person_id, plan.kind, plan.release, plan.period, plan.due_at,
-    plan.expires_at, plan.person_version, plan.years
+    plan.expires_at, silent.person_version, plan.years
