@@ -20,7 +20,7 @@ ZONES = (
     "America/St_Johns",
 )
 SLOTS = 3
-DAYS_WATCHED = 7
+DAYS_WATCHED = 5
 CHANGES = (
     "register",
     "move",

@@ -1,6 +1,6 @@
 """Plays one history: people change, time passes, the system works and dies at it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -26,7 +26,7 @@ STARTS = (
     datetime(2026, 12, 29, 12, tzinfo=UTC),
 )
 STRIDES = tuple(
-    timedelta(minutes=minutes) for minutes in (1, 7, 60, 150, 500, 840, 24 * 60, 31 * 60)
+    timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 120, 150, 500, 840, 24 * 60, 47 * 60)
 )
 TICK = timedelta(milliseconds=1)
 ROUNDS = 40
@@ -87,10 +87,10 @@ class Run:
         self._set_clock(self.now + STRIDES[stride % len(STRIDES)])
 
     async def wait_for_nine(self, which: int, offset: int, _: int) -> None:
-        """Go to an instant at which somebody is due, or a second before or after it."""
+        """Go to one of the next instants at which it is nine, or a second before or after it."""
         ahead = sorted(at for at in self.people.instants() if at > self.now)
         if ahead:
-            at = ahead[which % len(ahead)]
+            at = ahead[which % min(len(ahead), 2)]
             self._set_clock(max(at + timedelta(seconds=offset % 3 - 1), self.now))
 
     def _set_clock(self, at: datetime) -> None:
@@ -131,24 +131,32 @@ class Run:
         await self._mortal(self.system.follow(), fate)
 
     async def rebuild_planner(self, damage: int, where: int, fate: int) -> None:
-        """Damage what the planner knows of people, and rebuild it, dying on the way."""
-        await self._damage(self.servers.planner_eye, PLANNER_DAMAGE, damage, where)
-        if damage % 3 == 0:
-            await self._lose_plan()
-        await self._rebuilt(self.system.rebuild_planner, fate)
-        self._planned_on = None
+        """Rebuild what the planner knows of people: damage to it, or dying on the way."""
+        if damage % 2:
+            chosen = PLANNER_DAMAGE[damage // 2 % len(PLANNER_DAMAGE)]
+            await self.system.rebuild_planner()
+            await self._damage(self.servers.planner_eye, chosen, where)
+            if damage % 3 == 0:
+                await self._lose_plan()
+            await self.system.rebuild_planner()
+            self._planned_on = None
+        else:
+            await self._mortal(self.system.rebuild_planner(), 3 * fate)
 
     async def rebuild_dispatcher(self, damage: int, where: int, fate: int) -> None:
-        """Damage what the dispatcher knows of people, and rebuild it, dying on the way."""
-        await self._damage(self.servers.dispatcher_eye, DISPATCHER_DAMAGE, damage, where)
-        await self._rebuilt(self.system.rebuild_dispatcher, fate)
+        """Rebuild what the dispatcher knows of people: damage to it, or dying on the way."""
+        if damage % 2:
+            chosen = DISPATCHER_DAMAGE[damage // 2 % len(DISPATCHER_DAMAGE)]
+            await self.system.rebuild_dispatcher()
+            await self._damage(self.servers.dispatcher_eye, chosen, where)
+            await self.system.rebuild_dispatcher()
+        else:
+            await self._mortal(self.system.rebuild_dispatcher(), 3 * fate)
 
-    async def _damage(
-        self, eye: Connection, damages: Sequence[str], damage: int, where: int
-    ) -> None:
+    async def _damage(self, eye: Connection, damage: str, where: int) -> None:
         if self.people.lives:
             person_id = list(self.people.lives)[where % len(self.people.lives)]
-            await eye.execute(damages[damage % len(damages)], person_id)
+            await eye.execute(damage, person_id)
 
     async def _lose_plan(self) -> None:
         """Lose every row of what is owed and not too late: the rest is told as expired again."""
@@ -161,12 +169,6 @@ class Run:
             and self.now < nine_on(day, life.history.last.zone) + LATE_LIMIT - GRACE
         ]
         await self.servers.planner_eye.executemany(_LOSE_ROW, owed)
-
-    async def _rebuilt(self, rebuild: Callable[[], Awaitable[object]], fate: int) -> None:
-        deaths = self._deaths
-        await self._mortal(rebuild(), fate)
-        if self._deaths > deaths:
-            await rebuild()
 
     async def plan(self, steps: int, _: int, fate: int) -> None:
         """Do some pieces of planning."""
@@ -202,10 +204,11 @@ class Run:
         self.system.broker.confirms_lost = kept % 3
         self.system.broker.refusals = refused % 3
 
-    async def catch_up(self, _: int, __: int, ___: int) -> None:
-        """Do all there is to do now."""
+    async def catch_up(self, withheld: int, _: int, __: int) -> None:
+        """Do all there is to do now, while the messages of one queue are withheld, or of none."""
         self.system.broker.confirms_lost = self.system.broker.refusals = 0
-        await self._rest(is_final=False)
+        queues = [None, *self.system.handlers]
+        await self._rest(is_final=False, withheld=queues[withheld % len(queues)])
 
     async def _mortal(self, work: Awaitable[object], fate: int) -> None:
         if fate % 3 == 0:
@@ -247,21 +250,21 @@ class Run:
             await self._rest(is_final=True)
         await self.watch.account(ended_at=ended_at, last=last)
 
-    async def _rest(self, *, is_final: bool) -> None:
+    async def _rest(self, *, is_final: bool, withheld: str | None = None) -> None:
         """Work until nothing is left to do at this moment; finally also what an operator does.
 
         Raises:
             Violation: there is always something left.
         """
         for _ in range(ROUNDS):
-            work = await self._work()
+            work = await self._work(withheld)
             if not work and is_final:
                 work = await self._operate()
             if not work:
                 return
         require(not is_final, "the system never comes to rest")
 
-    async def _work(self) -> int:
+    async def _work(self, withheld: str | None) -> int:
         """Do one round of everything; return how much there was to do."""
         system = self.system
         work = 0
@@ -276,7 +279,7 @@ class Run:
         if self._deaths or system.provider.unknown:
             work += await system.settle()
         work += await system.relay()
-        for name in system.handlers:
+        for name in (one for one in system.handlers if one != withheld):
             while system.broker.queues[name]:
                 await self._survived(system.deliver(name, 0))
                 work += 1
@@ -300,7 +303,6 @@ class Run:
 
 
 PLANNER_DAMAGE = (
-    "SELECT $1::uuid",
     "DELETE FROM recipients WHERE person_id = $1",
     "DELETE FROM celebrations WHERE person_id = $1",
     "UPDATE recipients SET zone = 'Asia/Tokyo', dates = '{}' WHERE person_id = $1",
@@ -310,7 +312,6 @@ PLANNER_DAMAGE = (
     "UPDATE celebrations SET zone = 'Asia/Tokyo' WHERE person_id = $1",
 )
 DISPATCHER_DAMAGE = (
-    "SELECT $1::uuid",
     "DELETE FROM contacts WHERE person_id = $1",
     "UPDATE contacts SET first_name = 'Eve' WHERE person_id = $1 AND state = 'active'",
     "UPDATE contacts SET version = 1, schedule_version = 1 WHERE person_id = $1",

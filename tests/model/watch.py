@@ -123,6 +123,8 @@ class Watch:
 
     def _account_for_row(self, occurrence: str, row: Record, mails: int, last: datetime) -> None:
         state, reason = row["state"], row["reason"]
+        is_right = row["due_at"] == nine_on(row["local_day"], row["zone"])
+        require(is_right, f"{occurrence} is planned for {row['due_at']} in {row['zone']}")
         self.ends[" ".join(filter(None, (state, reason)))] += 1
         if state not in ENDED:
             zone = self._people.lives[row["person_id"]].history.last.zone
@@ -170,7 +172,7 @@ class Watch:
 
     async def _plan(self) -> dict[str, Record]:
         rows = await self._servers.planner_eye.fetch(
-            "SELECT local_day, person_id, kind, state, reason, period FROM plan"
+            "SELECT local_day, person_id, kind, state, reason, due_at, zone FROM plan"
         )
         return {
             occurrence_key(row["local_day"], row["person_id"], row["kind"]): row for row in rows
