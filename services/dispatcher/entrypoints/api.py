@@ -26,7 +26,7 @@ from services.dispatcher.entrypoints import (
 from services.dispatcher.entrypoints.report_routes import ReportSecret
 
 TITLE = "Jubilee dispatcher"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 ROUTES = (
     delivery_routes.ROUTES,

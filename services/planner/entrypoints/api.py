@@ -25,7 +25,7 @@ from services.planner.entrypoints.simulation_requests import ZoneReleases
 from services.planner.entrypoints.simulation_routes import OneAtATime
 
 TITLE = "Jubilee planner"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 ROUTES = (
     plan_routes.ROUTES,

@@ -18,7 +18,7 @@ from services.user.entrypoints.refusals import refusal_handlers
 from services.user.entrypoints.search_routes import SEARCH_ROUTES
 
 TITLE = "Jubilee users"
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 def create_api(
