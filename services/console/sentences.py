@@ -69,7 +69,8 @@ def _outlook(name: str, outlook: Mapping[str, Any]) -> Iterator[str]:
         )
     for nothing in outlook["nothing"]:
         examples = f", such as {', '.join(nothing['examples'])}" if nothing["examples"] else ""
-        yield f"    none: {_words(nothing['reason'])}: {nothing['people']:,}{examples}"
+        reason = _words(nothing["reason"])
+        yield f"    no {nothing['kind']}, {reason}: {nothing['people']:,}{examples}"
     yield from _delivery(outlook["delivery"])
     yield from (_moment(moment) for moment in outlook["timeline"])
 

@@ -93,7 +93,7 @@ async def test_simulation_is_told_in_words(world: World, api: Api) -> None:
         "as it is: 1 greetings",
         "  birthday: 1 greetings to 1 people, 1 get none",
     ]
-    assert any("none: no date: 1, such as " in line for line in lines)
+    assert any("no birthday, no date: 1, such as " in line for line in lines)
     moved = await simulated(api, "--kind", "birthday", "--leap-day", "mar1")
     assert any(line.startswith("what if: 1 greetings") for line in moved)
     assert any(line.startswith("difference: ") for line in moved)

@@ -111,7 +111,7 @@ def test_simulation_is_told_with_its_what_if() -> None:
         "2027-02-01 to 2027-02-28: 100 people, zone data 2025.2",
         "as it is: 98 greetings",
         "  birthday: 98 greetings to 98 people, 2 get none",
-        "    none: opted out: 2, such as x",
+        "    no birthday, opted out: 2, such as x",
         "  busiest minute: 2027-02-03T08:00:00Z with 60",
         "  at 50 mails/s: 3 late by up to 12 s, 1 expired, longest backlog 120",
         "  2027-02-01T00:00:00Z  birthday  4, 1 of them expired",
