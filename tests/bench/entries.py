@@ -12,6 +12,7 @@ import msgspec
 from tests.bench import (
     appends,
     claims,
+    deletion,
     herd,
     imports,
     lag,
@@ -87,6 +88,7 @@ def all_entries(sizes: Sizes) -> Mapping[str, Measure]:
         "relay": lambda: relay.measure(*servers),
         "relay-faststream-outbox": lambda: relay.measure_faststream_outbox(*servers),
         "lag": lambda: lag.measure(*servers),
+        "deletion": _in_folder(deletion.measure, *servers),
         "writes": _in_folder(writes.measure, *servers, writes=max(sizes.mails // 10, 200)),
         "appends": lambda: appends.measure(servers[0]),
         "append-eventsourcing": lambda: appends.measure_eventsourcing(servers[0]),
