@@ -228,9 +228,7 @@ async def a_town(
     inbox_url = f"http://127.0.0.1:{http_port}"
     async with contextlib.AsyncExitStack() as stack:
         databases = {
-            service: await stack.enter_async_context(
-                fresh_database(pg_url, *packages)
-            )
+            service: await stack.enter_async_context(fresh_database(pg_url, *packages))
             for service, packages in (
                 ("user", user.MIGRATIONS),
                 ("planner", planner.MIGRATIONS),
