@@ -35,8 +35,9 @@ async def measure(
 ) -> dict[str, Any]:
     """Send ``mails`` due in one second through ``provider`` and return rate and cost.
 
-    With ``late`` the processes were away when it came and start that much after it; ``history``
-    mails were sent on earlier days. The stub's own count must agree, mail by mail, or this raises.
+    With ``late`` the processes were away when it came and start that much after it; what their
+    start uses counts then. ``history`` mails were sent on earlier days. The stub's own count must
+    agree, mail by mail, or this raises.
     """
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
