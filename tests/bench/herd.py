@@ -52,6 +52,7 @@ async def measure(
         if meter is None:
             await sleep_until(due_s - 0.5)
             meter = Meter()
+            await sleep_until(due_s)
         memory = MemoryLog()
         await _all_arrived(town, memory, mails)
         totals = await town.settled(mails, timeout_s=120)

@@ -47,8 +47,9 @@ async def measure(pg_url: str, amqp_url: str, amqp_api: str, *, folder: Path) ->
         clock = f"{_NINE:%Y-%m-%dT%H:%M:%SZ};rate=1;since={since_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, "postmark")
         await asyncio.gather(*(town.start(name, env=env) for name in _WORKERS))
-        await sleep_until(since_s - 0.1)
+        await sleep_until(since_s - 0.5)
         meter = Meter()
+        await sleep_until(since_s)
         await until(lambda: _all_arrived(town), timeout_s=SPREAD_S + 60)
         usage = meter.read()
         await town.settled(MAILS)
