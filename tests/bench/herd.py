@@ -47,9 +47,9 @@ async def measure(
         due_s = round(time.time() + (0.0 if late else _START_S), 3)
         clock = f"{_NINE + late:%Y-%m-%dT%H:%M:%SZ};rate=1;since={due_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
-        meter = Meter() if late else None
+        meter = Meter()
         await asyncio.gather(*(town.start(name, env=env) for name in workers))
-        if meter is None:
+        if not late:
             await sleep_until(due_s - 0.5)
             meter = Meter()
             await sleep_until(due_s)
