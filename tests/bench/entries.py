@@ -45,6 +45,8 @@ class Sizes(msgspec.Struct, frozen=True):
     owed: int = 100_000  # of a planned day
     people: int = 1_000_000  # of which those are
     imported: int = 50_000  # people
+    few: int = 10_000  # mails of a day that is compared with one of many, or after history
+    many: int = 100_000
     history: int = 1_000_000  # mails of earlier days
 
     def rival_mails(self) -> int:
@@ -59,6 +61,8 @@ SMALL = Sizes(
     owed=20_000,
     people=200_000,
     imported=5_000,
+    few=1_000,
+    many=10_000,
     history=100_000,
 )
 USUAL = Sizes()
@@ -69,6 +73,7 @@ FULL = Sizes(
     owed=1_000_000,
     people=10_000_000,
     imported=1_000_000,
+    many=1_000_000,
     history=10_000_000,
 )
 
@@ -123,8 +128,8 @@ def _herds(servers: tuple[str, ...], sizes: Sizes) -> dict[str, Measure]:
 
 
 def _growth(servers: tuple[str, ...], sizes: Sizes) -> dict[str, Measure]:
-    """Return herds that differ in one thing: ten times the mails, or mails of earlier days."""
-    few = max(sizes.mails // 2, 1_000)
+    """Return herds that differ in one thing: how many mails they are, or mails of earlier days."""
+    few, many = sizes.few, sizes.many
 
     def grown(what: str, *, mails: int, history: int = 0) -> Measure:
         async def run() -> Result:
@@ -137,7 +142,7 @@ def _growth(servers: tuple[str, ...], sizes: Sizes) -> dict[str, Measure]:
 
     return {
         "growth-small": grown(f"herd of {few:,}", mails=few),
-        "growth-large": grown(f"herd of {few * 10:,}", mails=few * 10),
+        "growth-large": grown(f"herd of {many:,}", mails=many),
         "growth-history": grown(
             f"herd of {few:,} after {sizes.history:,}", mails=few, history=sizes.history
         ),

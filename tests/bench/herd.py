@@ -14,7 +14,7 @@ from tests.bench.processor import Meter
 from tests.bench.stage import set_stage
 from tests.support.town import BIRTHDAY, Town, a_town, until
 
-_START_S = 10.0
+_START_S = 12.0
 """Real seconds the processes get to start before the herd's instant."""
 _NINE = datetime.fromisoformat(f"{BIRTHDAY}T09:00:00").replace(tzinfo=UTC)
 _SENT_WITHIN_S = 600.0
@@ -35,8 +35,9 @@ async def measure(
 ) -> dict[str, Any]:
     """Send ``mails`` due in one second through ``provider`` and return rate and cost.
 
-    With ``late`` the processes were away when it came and start that much after it; ``history``
-    mails were sent on earlier days. The stub's own count must agree, mail by mail, or this raises.
+    With ``late`` the processes were away when it came and start that much after it; what their
+    start uses counts then. ``history`` mails were sent on earlier days. The stub's own count must
+    agree, mail by mail, or this raises.
     """
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
@@ -46,12 +47,12 @@ async def measure(
         due_s = round(time.time() + (0.0 if late else _START_S), 3)
         clock = f"{_NINE + late:%Y-%m-%dT%H:%M:%SZ};rate=1;since={due_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
-        meter = Meter() if late else None
-        for name in workers:
-            await town.start(name, env=env)
-        if meter is None:
-            await asyncio.sleep(max(0.0, due_s - 0.5 - time.time()))
+        meter = Meter()
+        await asyncio.gather(*(town.start(name, env=env) for name in workers))
+        if not late:
+            await sleep_until(due_s - 0.5)
             meter = Meter()
+            await sleep_until(due_s)
         memory = MemoryLog()
         await _all_arrived(town, memory, mails)
         totals = await town.settled(mails, timeout_s=120)
@@ -73,6 +74,18 @@ async def measure(
         "busy_share": round(usage.total_s() / usage.wall_s / (os.cpu_count() or 1), 2),
         "usage": usage,
     }
+
+
+async def sleep_until(at_s: float) -> None:
+    """Sleep until the Unix time ``at_s``.
+
+    Raises:
+        RuntimeError: it has passed. Work was done that nobody has measured.
+    """
+    ahead_s = at_s - time.time()
+    if ahead_s < 0:
+        raise RuntimeError(f"the processes were ready {-ahead_s:.1f} s too late to be measured")
+    await asyncio.sleep(ahead_s)
 
 
 async def _live_before(town: Town, history: int) -> None:

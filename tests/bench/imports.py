@@ -60,22 +60,24 @@ async def _wait_until_relayed(town: Town) -> None:
 
 
 async def _project(town: Town, name: str, people: int) -> tuple[int, Usage]:
-    """Return the people per second between the first and the last that ``name`` took in."""
+    """Return people per second from before the first that ``name`` took in, and what it used."""
     role, count = _ROLES[name]
-    seen: list[tuple[float, int]] = []
+    meter = Meter()
 
     async def look() -> bool | None:
+        nonlocal meter
         await asyncio.sleep(0.05)
-        seen.append((time.perf_counter(), (await town.ask(name, count))[0]))
-        return seen[-1][1] >= people or None
+        seen = (await town.ask(name, count))[0]
+        if not seen:
+            # Starting up is not projecting.
+            meter = Meter()
+        return seen >= people or None
 
-    meter = Meter()
     await town.start(name, roles=(role,), env={"JUBILEE_CLOCK": EVENING_BEFORE}, is_awaited=False)
     await until(look, timeout_s=_PROJECTED_WITHIN_S)
     usage = meter.read()
     await town.system.stop(name)
-    begun_s, had = [(at_s, number) for at_s, number in seen if number == seen[0][1]][-1]
-    return round((people - had) / max(seen[-1][0] - begun_s, 0.001)), usage
+    return round(people / usage.wall_s), usage
 
 
 def _cost(usage: Usage, people: int) -> float:

@@ -1,5 +1,6 @@
 """CPU time by group of processes, the servers of this run included."""
 
+import functools
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -39,7 +40,8 @@ class Meter:
     """Measures this process, what it started and its two servers from its making until ``read``.
 
     A server is whoever listens on the port of its URL; other servers of the machine count only
-    where that cannot be seen, because then everything of the server's name does.
+    where that cannot be seen, because then everything of the server's name does. Looked for once:
+    servers outlive a run.
     """
 
     def __init__(self) -> None:
@@ -69,6 +71,7 @@ class Meter:
         return found
 
 
+@functools.cache
 def _find_server(variable: str, default_port: int) -> int | None:
     url = os.environ.get(variable)
     return find_listener(urlsplit(url).port or default_port) if url else None

@@ -10,14 +10,14 @@ import asyncpg
 import msgspec
 
 from tests.bench.client import percentile_ms
-from tests.bench.herd import provider_env
+from tests.bench.herd import provider_env, sleep_until
 from tests.bench.processor import Meter
 from tests.bench.stage import set_stage
 from tests.support.town import BIRTHDAY, Town, a_town, until
 
 MAILS = 300
 SPREAD_S = 20.0
-_START_S = 10.0
+_START_S = 12.0
 _NINE = datetime.fromisoformat(f"{BIRTHDAY}T09:00:00").replace(tzinfo=UTC)
 _WORKERS = ("planner", "dispatcher")
 _SPREAD = """
@@ -46,10 +46,10 @@ async def measure(pg_url: str, amqp_url: str, amqp_api: str, *, folder: Path) ->
         since_s = round(time.time() + _START_S, 3)
         clock = f"{_NINE:%Y-%m-%dT%H:%M:%SZ};rate=1;since={since_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, "postmark")
-        for name in _WORKERS:
-            await town.start(name, env=env)
-        await asyncio.sleep(max(0.0, since_s - time.time()))
+        await asyncio.gather(*(town.start(name, env=env) for name in _WORKERS))
+        await sleep_until(since_s - 0.5)
         meter = Meter()
+        await sleep_until(since_s)
         await until(lambda: _all_arrived(town), timeout_s=SPREAD_S + 60)
         usage = meter.read()
         await town.settled(MAILS)

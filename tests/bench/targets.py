@@ -252,14 +252,14 @@ TARGETS = (
     Target(
         stage=_GROWTH,
         figure=Figure("growth-large", "cpu_ms_per_1000"),
-        unit="x CPU, 10 x the mails",
+        unit="x CPU, many mails",
         at_most=1.1,
         over=Figure("growth-small", "cpu_ms_per_1000"),
     ),
     Target(
         stage=_GROWTH,
         figure=Figure("growth-history", "cpu_ms_per_1000"),
-        unit="x CPU, with history",
+        unit="x CPU, after history",
         at_most=1.1,
         over=Figure("growth-small", "cpu_ms_per_1000"),
     ),

@@ -5,6 +5,7 @@ relays until the queue has them all, prints the seconds it took, and waits for a
 """
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -63,4 +64,5 @@ async def _main(count: int) -> None:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.INFO)
     asyncio.run(_main(int(sys.argv[1])))
