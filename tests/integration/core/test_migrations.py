@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from libs.outbox import pages
 from libs.postgres import migrations, partitions
 from libs.postgres.migrations import ChangedMigrationError, Migration
 from libs.postgres.pool import open_pool
@@ -42,6 +43,23 @@ async def test_ec_db_009_a_failing_migration_leaves_nothing_behind(
             await migrations.migrate(url, "x")
         connection = await asyncpg.connect(url)
         assert await connection.fetchval("SELECT to_regclass('half') IS NULL")
+        await connection.close()
+
+
+async def test_bodies_are_compressed_by_lz4_where_the_server_can(pg_url: str) -> None:
+    async with fresh_database(pg_url, OUTBOX) as url:
+        connection = await asyncpg.connect(url)
+        await pages.create_ahead(connection, 5_000_000)
+        methods = await connection.fetch(
+            "SELECT attcompression::text AS method FROM pg_attribute"
+            " JOIN pg_inherits ON inhrelid = attrelid"
+            " WHERE attname = 'body' AND inhparent = 'outbox'::regclass"
+        )
+        can = await connection.fetchval(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+        assert [row["method"] for row in methods] == ["l" if can else ""] * 6
         await connection.close()
 
 
