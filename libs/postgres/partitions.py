@@ -49,7 +49,8 @@ async def ensure_range_partition(
             return
         await connection.execute(
             f"CREATE TABLE {partition}"
-            f" (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)"
+            f" (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE"
+            " INCLUDING COMPRESSION)"
         )
         await connection.execute(
             f"ALTER TABLE {table} ATTACH PARTITION {partition}"

@@ -119,15 +119,20 @@ def _outcome(
 
 def _report(outcomes: Sequence[DeliveryEvent], recorded: Sequence[DeliveryEvent]) -> None:
     """Count what was recorded; log the batch, and each mail that was not accepted."""
+    LATENESS_SECONDS.observe_all(
+        (outcome.recorded_at - outcome.due_at).total_seconds()
+        for outcome in recorded
+        if outcome.due_at is not None
+    )
     for outcome in recorded:
-        if outcome.due_at is not None:
-            LATENESS_SECONDS.observe((outcome.recorded_at - outcome.due_at).total_seconds())
-        else:
+        if outcome.due_at is None:
             logger.info("delivery.not_accepted", extra=_facts(outcome))
     counts = Counter([outcome.type for outcome in recorded])
     for outcome_type, events in counts.items():
         OUTCOMES_RECORDED.add(events, outcome=outcome_type)
     logger.info("batch.recorded", extra={str(name): events for name, events in counts.items()})
+    if len(recorded) == len(outcomes):
+        return
     there = {outcome.key for outcome in recorded}
     for outcome in outcomes:
         if outcome.key not in there:

@@ -132,6 +132,6 @@ async def _mail_of(
         return None, None
     name = report.message_id.partition("@")[0]
     for occurrence in await table.list_mailed_at(connection, report.address, now=now):
-        if str(occurrence_uuid(occurrence_key(*occurrence))) == name:
+        if occurrence_uuid(occurrence_key(*occurrence)) == name:
             return occurrence, report.address
     return None, None

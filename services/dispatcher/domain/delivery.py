@@ -139,7 +139,8 @@ class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 def storable_id(given: str) -> str:
     """Return a provider's id of a mail as it can be kept: printable, not too long."""
-    return "".join(filter(str.isprintable, given))[:_LONGEST_ID]
+    printable = given if given.isprintable() else "".join(filter(str.isprintable, given))
+    return printable[:_LONGEST_ID]
 
 
 def storable_answer(given: int | None) -> int | None:

@@ -87,8 +87,8 @@ class Greetings:
             message_id=self.message_id(key),
             recipient=recipient,
             subject=one_line(subject),
-            text=_UNFIT_FOR_BODIES.sub("", body),
-            html=_UNFIT_FOR_BODIES.sub("", html),
+            text=_fit_for_body(body),
+            html=_fit_for_body(html),
             sent_at=claim.writing.at,
             unsubscribe_url=self._unsubscribe_url(claim),
             template_version=text.version,
@@ -105,7 +105,16 @@ class Greetings:
 
 def one_line(text: str) -> str:
     """Return ``text`` as one line for a header: what is unfit for one becomes a blank."""
+    if text.isascii() and text.isprintable():
+        return text.strip()
     return _UNFIT_FOR_HEADERS.sub(" ", text).strip()
+
+
+def _fit_for_body(text: str) -> str:
+    # Most mails are plain ASCII, which is known without a look at every character.
+    if text.isascii() and "\x00" not in text:
+        return text
+    return _UNFIT_FOR_BODIES.sub("", text)
 
 
 def english_ordinal(number: int | None) -> str | None:

@@ -99,6 +99,9 @@ def _sequence(body: Sequence[nodes.Node], *, is_html: bool) -> Render:
             holes.append(_hole(node, is_html=is_html))
     pattern = "".join(segments)
     filling = tuple(holes)
+    if len(filling) == 1:
+        only = filling[0]
+        return lambda values: pattern % (only(values),)
     return lambda values: pattern % tuple([hole(values) for hole in filling])
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
-from uuid import UUID
 
 from contracts.dispatch import (
     Delivery,
@@ -33,6 +32,7 @@ async def accept(connection: Connection, outcomes: Sequence[DeliveryAccepted]) -
         *_keys(last),
         [outcome.accepted_at for outcome in last],
         [outcome.message_id for outcome in last],
+        sorted({outcome.local_day for outcome in last}),
     )
 
 
@@ -75,9 +75,10 @@ async def lock_returned(
 
 def newest(outcomes: Iterable[AnyDelivery]) -> list[AnyDelivery]:
     """Return the outcome of the highest release of each occurrence, in the order of row locks."""
-    highest: dict[tuple[UUID, str, date], AnyDelivery] = {}
+    # By number: a UUID is hashed and compared in Python, and its number sorts alike.
+    highest: dict[tuple[int, str, date], AnyDelivery] = {}
     for outcome in outcomes:
-        key = (outcome.person_id, outcome.kind, outcome.local_day)
+        key = (outcome.person_id.int, outcome.kind, outcome.local_day)
         known = highest.get(key)
         if known is None or outcome.release > known.release:
             highest[key] = outcome

@@ -186,6 +186,8 @@ def real_pause_s(ahead: timedelta, clock: Clock, *, longest_s: float) -> float:
 def _measure(taken: Sequence[Taken], now: datetime) -> None:
     for verdict, count in Counter(row.verdict for row in taken).items():
         metrics.TAKEN.add(count, verdict=verdict)
-    first_releases = (row for row in taken if row.verdict == "released" and row.release == 1)
-    for row in first_releases:
-        metrics.RELEASE_LATENESS_SECONDS.observe((now - row.due_at).total_seconds())
+    metrics.RELEASE_LATENESS_SECONDS.observe_all(
+        (now - row.due_at).total_seconds()
+        for row in taken
+        if row.verdict == "released" and row.release == 1
+    )

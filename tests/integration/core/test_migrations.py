@@ -7,6 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 import pytest
 
+from libs.outbox import pages
 from libs.postgres import migrations, partitions
 from libs.postgres.migrations import ChangedMigrationError, Migration
 from libs.postgres.pool import open_pool
@@ -65,6 +66,23 @@ async def test_a_migration_that_would_wait_behind_a_reader_gives_up_and_leaves_n
             await reader.fetchval("SELECT count(*) FROM pg_indexes WHERE tablename = 'kept'") == 1
         )
         await reader.close()
+
+
+async def test_bodies_are_compressed_by_lz4_where_the_server_can(pg_url: str) -> None:
+    async with fresh_database(pg_url, OUTBOX) as url:
+        connection = await asyncpg.connect(url)
+        await pages.create_ahead(connection, 5_000_000)
+        methods = await connection.fetch(
+            "SELECT attcompression::text AS method FROM pg_attribute"
+            " JOIN pg_inherits ON inhrelid = attrelid"
+            " WHERE attname = 'body' AND inhparent = 'outbox'::regclass"
+        )
+        can = await connection.fetchval(
+            "SELECT 'lz4' = ANY (enumvals) FROM pg_settings"
+            " WHERE name = 'default_toast_compression'"
+        )
+        assert [row["method"] for row in methods] == ["l" if can else ""] * 6
+        await connection.close()
 
 
 async def test_day_partitions_stand_ahead_and_old_ones_go(pg_url: str) -> None:

@@ -58,7 +58,7 @@ async def test_the_release_reads_the_due_head_of_one_day(a_world: World) -> None
 
 
 async def test_an_acceptance_finds_its_rows_by_key(a_world: World) -> None:
-    arguments = ([TODAY], [person_id(1)], ["birthday"], [1], [NOW], ["<1@example.org>"])
+    arguments = ([TODAY], [person_id(1)], ["birthday"], [1], [NOW], ["<1@example.org>"], [TODAY])
     async with a_world.pool.acquire() as connection, connection.transaction():
         await read_by_index(connection)
         plan = await explained(connection, SQL.accept, *arguments)

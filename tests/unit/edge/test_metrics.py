@@ -63,6 +63,19 @@ def test_the_time_of_a_block_is_observed_also_when_it_fails() -> None:
     assert f"{name}_count 1.0" in lines()
 
 
+def test_many_observations_at_once_count_as_each_alone() -> None:
+    one_by_one, at_once = fresh("seconds"), fresh("seconds")
+    values = [-0.5, 0.0, 0.001, 0.0011, 0.5, 0.5, 10.0, 11.0]
+    histogram = declare_histogram(one_by_one, "Time taken.")
+    for value in values:
+        histogram.observe(value)
+    declare_histogram(at_once, "Time taken.").observe_all(values)
+    told = [line for line in lines() if "_created" not in line]
+    alone = [line.replace(one_by_one, at_once) for line in told if line.startswith(one_by_one)]
+    assert alone
+    assert alone == [line for line in told if line.startswith(at_once)]
+
+
 def test_a_metric_is_declared_once() -> None:
     name = fresh("rows")
     declare_gauge(name, "Rows.")

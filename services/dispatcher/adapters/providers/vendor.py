@@ -85,7 +85,7 @@ class VendorProvider:
                 data=_encoder.encode(_Sending(mail.recipient, mail.text)),
                 headers={
                     "Content-Type": "application/json",
-                    "Idempotency-Key": str(occurrence_uuid(mail.occurrence)),
+                    "Idempotency-Key": occurrence_uuid(mail.occurrence),
                     OCCURRENCE_HEADER: mail.occurrence,
                 },
                 allow_redirects=False,
