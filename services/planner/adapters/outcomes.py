@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Literal, TypeVar
+from uuid import UUID
 
 from contracts.dispatch import (
     Delivery,
@@ -47,6 +48,15 @@ async def settle(
     last = newest(outcomes)
     reasons = [outcome.reason for outcome in last]
     return await _write(connection, SQL.settle, *_keys(last), reasons, state, now)
+
+
+async def list_outrun(
+    connection: Connection, suppressed: Sequence[DeliverySuppressed]
+) -> list[tuple[date, UUID, str]]:
+    """Return which of these occurrences ended by what their people did and have undone since."""
+    days, people, kinds, _ = _keys(newest(suppressed))
+    rows = await connection.fetch(SQL.list_outrun, days, people, kinds)
+    return [(row["local_day"], row["person_id"], row["kind"]) for row in rows]
 
 
 async def defer(connection: Connection, outcomes: Sequence[DeliveryDeferred]) -> int:

@@ -34,11 +34,11 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """A due row and what was decided about it. A ``stale`` one is not changed yet.
 
-    ``known_version`` is the version of its person by which it was judged, None of nobody.
+    ``requested_version`` is the version of its person by which it was requested last, if ever.
     """
 
     verdict: Verdict
-    known_version: int | None
+    requested_version: int | None
     local_day: date
     person_id: UUID
     kind: str
@@ -61,7 +61,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
             period=self.period,
             due_at=self.due_at,
             expires_at=self.expires_at,
-            person_version=self.known_version or self.person_version,
+            person_version=self.requested_version or self.person_version,
             years=self.years,
         )
 

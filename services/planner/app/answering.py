@@ -21,13 +21,13 @@ from services.planner.adapters.days import lock_days_shared, reopen_days
 from services.planner.adapters.plan import change_plan, read_by_index
 from services.planner.adapters.recipients import list_recipients
 from services.planner.adapters.zone_data import hold_zone_data
-from services.planner.app.judging import decided_anew
+from services.planner.app.judging import celebrations, decided_anew
+from services.planner.app.planning import plan_celebrations
 from services.planner.domain.planned import calendar_pause, return_pause_s
 
 _SETTLED: dict[str, outcomes.Settled] = {
     dispatch.DELIVERY_REFUSED: "refused",
     dispatch.DELIVERY_UNKNOWN: "unknown",
-    dispatch.DELIVERY_SUPPRESSED: "suppressed",
 }
 
 
@@ -75,11 +75,39 @@ async def _record(
         case dispatch.DELIVERY_RETURNED:
             returned = cast("Sequence[DeliveryReturned]", answers)
             return await _plan_anew(connection, returned, kinds, now=now, rate=rate)
+        case dispatch.DELIVERY_SUPPRESSED:
+            suppressed = cast("Sequence[DeliverySuppressed]", answers)
+            return await _suppress(connection, suppressed, kinds, now=now)
         case _:
-            settled = cast(
-                "Sequence[DeliveryRefused | DeliveryUnknown | DeliverySuppressed]", answers
-            )
+            settled = cast("Sequence[DeliveryRefused | DeliveryUnknown]", answers)
             return await outcomes.settle(connection, _SETTLED[type_name], settled, now=now)
+
+
+async def _suppress(
+    connection: Connection,
+    suppressed: Sequence[DeliverySuppressed],
+    kinds: Mapping[str, Kind],
+    *,
+    now: datetime,
+) -> int:
+    """Record what was suppressed; plan it again where its people had come back in time.
+
+    Somebody who leaves and comes back may be met by the dispatcher in between, while this planner
+    has heard of both: nothing will be heard again that would bring the occurrence back.
+    """
+    await hold_zone_data(connection)
+    changed = await outcomes.settle(connection, "suppressed", suppressed, now=now)
+    outrun = await outcomes.list_outrun(connection, suppressed)
+    people = await list_recipients(connection, sorted({person_id for _, person_id, _ in outrun}))
+    concerned = {(person_id, kind) for _, person_id, kind in outrun if kind in kinds}
+    filed = [
+        one
+        for person_id, kind in sorted(concerned)
+        for one in celebrations(people[person_id], [kinds[kind]])
+    ]
+    days = sorted({day for day, _, _ in outrun})
+    await plan_celebrations(connection, filed, kinds.values(), open_days=days)
+    return changed
 
 
 async def _plan_anew(

@@ -58,3 +58,33 @@ async def test_asking_again_never_lends_an_old_instant_a_new_version(world: Worl
     await world.project(changed(ADA, zone="America/New_York"))
     (request,) = await asked_again(world)
     assert request.person_version == ADA.version
+
+
+async def test_someone_met_while_they_had_left_is_greeted_if_they_came_back_in_time(
+    world: World,
+) -> None:
+    await world.project(ADA)
+    await world.plan()
+    (request,) = await world.release_at("2026-06-14 07:00")
+    left = changed(ADA, is_active=False)
+    await world.project(left, changed(left, is_active=True, active_since=utc("2026-06-14 06:59")))
+    await world.suppress(request, "user_removed")
+    assert await world.state(ADA, day("2026-06-14")) == ("waiting", None)
+
+
+async def test_someone_who_left_and_is_not_heard_of_again_stays_suppressed(world: World) -> None:
+    await world.project(ADA)
+    await world.plan()
+    (request,) = await world.release_at("2026-06-14 07:00")
+    await world.suppress(request, "opted_out")
+    assert await world.state(ADA, day("2026-06-14")) == ("suppressed", "opted_out")
+
+
+async def test_someone_who_came_back_too_late_stays_suppressed(world: World) -> None:
+    await world.project(ADA)
+    await world.plan()
+    (request,) = await world.release_at("2026-06-14 07:00")
+    left = changed(ADA, is_active=False)
+    await world.project(left, changed(left, is_active=True, active_since=utc("2026-06-14 07:01")))
+    await world.suppress(request, "user_removed")
+    assert await world.state(ADA, day("2026-06-14")) == ("suppressed", "user_removed")

@@ -2,8 +2,8 @@
 -- people are now: release them under the next number, suppress, call off or expire them. One made
 -- from an older schedule than its person has is returned as "stale" and left as it is. One that is
 -- paused is put off until it is too late: whoever ends the pause brings it back before.
--- A released row is asked for again $4 of real time later; "known_version" is by which version of
--- its person it was judged.
+-- A released row is asked for again $4 of real time later, and keeps by which version of its person
+-- it was requested.
 -- Rows another planner holds are skipped, so planners never wait for each other.
 -- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
 -- Needs lock_holds_shared and read_by_index.
@@ -52,6 +52,9 @@ SET state = CASE judged.verdict
     released_at = CASE judged.verdict
         WHEN 'released' THEN clock_timestamp() ELSE plan.released_at
     END,
+    requested_version = CASE judged.verdict
+        WHEN 'released' THEN judged.known_version ELSE plan.requested_version
+    END,
     ask_at = CASE judged.verdict WHEN 'released' THEN clock_timestamp() + $4::interval END,
     asks = 0,
     settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale', 'paused') THEN $1 END
@@ -60,5 +63,5 @@ WHERE plan.local_day = $2
   AND plan.person_id = judged.person_id
   AND plan.kind = judged.kind
 RETURNING
-    judged.verdict, judged.known_version, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
+    judged.verdict, plan.requested_version, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
     plan.period, plan.due_at, plan.release_at, plan.expires_at, plan.person_version, plan.years
