@@ -5,9 +5,11 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 
 from contracts import codec, dispatch
+from contracts.kinds import KINDS
 from libs.ids import occurrence_key, parse_occurrence_key
 from libs.postgres.types import Record
 from services.dispatcher.domain.greeting import Mail
+from services.planner.app.questions import explain
 from tests.model.operators import Operators
 from tests.model.oracle import KIND_NAMES, LATE_LIMIT, nine_on
 from tests.model.people import Life, People
@@ -111,12 +113,12 @@ class Watch:
             self._account_for_row(occurrence, row, mails[occurrence], last)
         for occurrence in mails:
             require(occurrence in plan, f"{occurrence} was sent and is in no plan")
-        closed = await self._closed_days()
         for life in self._people.lives.values():
             for kind in KIND_NAMES:
                 for day in self._people.days():
                     planned = plan.get(occurrence_key(day, life.person_id, kind))
-                    self._account_for_debt(life, kind, day, planned, closed, ended_at)
+                    self._account_for_debt(life, kind, day, planned, ended_at)
+                    await self._explain(life, kind, day, planned)
         for eye in (self._servers.planner_eye, self._servers.dispatcher_eye):
             waiting = await eye.fetchval("SELECT count(*) FROM set_aside")
             require(waiting == 0, "a message was set aside")
@@ -139,7 +141,6 @@ class Watch:
         kind: str,
         day: date,
         row: Record | None,
-        closed: set[date],
         ended_at: datetime,
     ) -> None:
         """Require that what is owed in the end was sent, or ended for a reason that holds."""
@@ -150,9 +151,8 @@ class Watch:
         # One that moved may have expired where it was before.
         first_due_at = min(nine_on(day, version.zone) for version in life.history.versions)
         is_past = first_due_at + LATE_LIMIT < ended_at + GRACE
+        require(row is not None, f"{occurrence} is owed and in no plan")
         if row is None:
-            # Whoever is heard of only after the day was closed is not asked for any more.
-            require(is_past and day in closed, f"{occurrence} is owed and in no plan")
             return
         addresses = {version.email for version in life.history.versions}
         allowed = {
@@ -170,6 +170,33 @@ class Watch:
         due_at = nine_on(day, final.zone)
         require(allowed.get(end, False), f"{occurrence} is owed (due {due_at}) and ended as {end}")
 
+    async def _explain(self, life: Life, kind: str, day: date, row: Record | None) -> None:
+        """Require that the explanation of a day agrees with what became of it.
+
+        Only what the rules of people decide is compared; a day dealt with is explained by what
+        became of it.
+        """
+        told = await explain(
+            self._servers.planner,
+            life.person_id,
+            KINDS[kind],
+            day=day,
+            now=self._system.clock.now(),
+        )
+        require(told is not None, f"nobody explains {kind} of {life.person_id}")
+        if told is None:
+            return
+        is_owed = life.history.owes(life.history.last.number, kind, day)
+        occurrence = occurrence_key(day, life.person_id, kind)
+        says = told.decision.reason
+        if row is None:
+            require(not (told.decision.is_owed and not is_owed), f"{occurrence}: said to be owed")
+        else:
+            state = None if told.planned is None else told.planned.state
+            require(state == row["state"], f"{occurrence} is {row['state']}, explained by {state}")
+            if not is_owed and row["state"] != "accepted":
+                require(says is not None, f"{occurrence} is not owed and explained as owed")
+
     async def _plan(self) -> dict[str, Record]:
         rows = await self._servers.planner_eye.fetch(
             "SELECT local_day, person_id, kind, state, reason, due_at, zone FROM plan"
@@ -177,12 +204,6 @@ class Watch:
         return {
             occurrence_key(row["local_day"], row["person_id"], row["kind"]): row for row in rows
         }
-
-    async def _closed_days(self) -> set[date]:
-        rows = await self._servers.planner_eye.fetch(
-            "SELECT local_day FROM days WHERE closed_at IS NOT NULL"
-        )
-        return {row["local_day"] for row in rows}
 
 
 def _period(occurrence: str) -> tuple[int, UUID, str]:
