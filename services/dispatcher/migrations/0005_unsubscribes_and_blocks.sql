@@ -27,13 +27,14 @@ CREATE TABLE templates (
 );
 
 -- Which text of a kind and language held from when on; of each the last choice holds. NULL is what
--- ships with the kind. Positions are drawn under a lock, so that they become visible in order: all
+-- ships with the kind. No foreign key: its check would need the right to change texts that nobody
+-- has. Positions are drawn under a lock, so that they become visible in order: all
 -- texts as of a position never change.
 CREATE TABLE template_choices (
     position integer PRIMARY KEY CHECK (position > 0),
     kind text NOT NULL,
     locale text NOT NULL,
-    version integer REFERENCES templates (version),
+    version integer,
     chosen_at timestamptz NOT NULL,
     chosen_by text NOT NULL
 );
