@@ -12,11 +12,11 @@ from libs.ids import occurrence_key
 from libs.postgres.types import Connection
 from tests.model.mortal import ProcessDied
 from tests.model.operators import WORDS, Operators
-from tests.model.oracle import KIND_NAMES, LATE_LIMIT, nine_on
+from tests.model.oracle import KIND_NAMES
 from tests.model.outside import ANSWERS
 from tests.model.people import CHANGES, DAYS_WATCHED, People
 from tests.model.system import Servers, System
-from tests.model.watch import GRACE, Watch, require
+from tests.model.watch import Watch, require
 
 STARTS = (
     datetime(2026, 6, 13, 12, tzinfo=UTC),
@@ -159,14 +159,13 @@ class Run:
             await eye.execute(damage, person_id)
 
     async def _lose_plan(self) -> None:
-        """Lose every row of what is owed and not too late: the rest is told as expired again."""
+        """Lose every row of what is owed on open days."""
         owed = [
             (day, life.person_id, kind)
             for life in self.people.lives.values()
             for day in self.people.days()
             for kind in KIND_NAMES
             if life.history.owes(life.history.last.number, kind, day)
-            and self.now < nine_on(day, life.history.last.zone) + LATE_LIMIT - GRACE
         ]
         await self.servers.planner_eye.executemany(_LOSE_ROW, owed)
 

@@ -47,6 +47,13 @@ async def lock_unanswered(
     return [Planned(**row) for row in rows]
 
 
+async def doubt_unrequested(
+    connection: Connection, people: Sequence[UUID], days: Sequence[date], *, now: datetime
+) -> None:
+    """Note of rows due by ``now`` that seem never requested that they may have been."""
+    await connection.execute(SQL.doubt_unrequested, people, days, now)
+
+
 async def change_plan(connection: Connection, changes: Sequence[Change], *, now: datetime) -> None:
     """Write ``changes``; the caller holds the rows."""
     if changes:

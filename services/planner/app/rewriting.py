@@ -13,7 +13,12 @@ from services.planner.adapters.celebrations import (
     remove_celebrations,
 )
 from services.planner.adapters.days import list_open_days, lock_days_shared
-from services.planner.adapters.plan import change_plan, lock_unanswered, read_by_index
+from services.planner.adapters.plan import (
+    change_plan,
+    doubt_unrequested,
+    lock_unanswered,
+    read_by_index,
+)
 from services.planner.adapters.recipients import (
     insert_recipients,
     lock_recipients,
@@ -52,6 +57,9 @@ async def rewrite_people(
     )
     await change_plan(connection, [change for change in changes if change], now=now)
     await plan_celebrations(connection, filed, kinds.values(), open_days=open_days)
+    # Rows may have been lost with what was known of them: the dispatcher knows what became of them.
+    await read_by_index(connection)
+    await doubt_unrequested(connection, sorted(written), open_days, now=now)
 
 
 async def remove_stray_celebrations(

@@ -4,11 +4,13 @@
 -- paused is put off until it is too late: whoever ends the pause brings it back before.
 -- A released row is asked for again $4 of real time later, and keeps by which version of its person
 -- it was requested.
+-- One that a rebuild made anew is requested even if it is too late: what it replaces may have been
+-- sent, and then the dispatcher says so instead of sending anything.
 -- Rows another planner holds are skipped, so planners never wait for each other.
 -- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
 -- Needs lock_holds_shared and read_by_index.
 WITH due AS MATERIALIZED (
-    SELECT person_id, kind, state, reason, person_version, expires_at
+    SELECT person_id, kind, state, reason, person_version, requested_version, expires_at
     FROM plan
     WHERE local_day = $2 AND state IN ('waiting', 'deferred') AND release_at <= $1
     ORDER BY release_at
@@ -22,7 +24,7 @@ WITH due AS MATERIALIZED (
             WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
             WHEN hold.hold = 'called_off' THEN 'called_off'
             WHEN recipient.schedule_version > due.person_version THEN 'stale'
-            WHEN due.expires_at < $1 THEN 'too_late'
+            WHEN due.expires_at < $1 AND due.requested_version IS DISTINCT FROM 0 THEN 'too_late'
             WHEN hold.hold = 'paused' THEN 'paused'
             ELSE 'released'
         END AS verdict
