@@ -178,7 +178,8 @@ async def test_a_server_that_is_down_at_the_start_is_awaited_and_told(
 ) -> None:
     port = free_port()
     parts = urlsplit(url)
-    later = urlunsplit(parts._replace(netloc=f"{parts.username}@127.0.0.1:{port}"))
+    login = parts.netloc.rpartition("@")[0]
+    later = urlunsplit(parts._replace(netloc=f"{login}@127.0.0.1:{port}"))
 
     async def ask() -> object:
         async with open_pool(later, name="edges", size=1) as pool:
