@@ -29,21 +29,22 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
     "planner": {
         "routed": """
             accept change_plan defer file_celebrations find_blocks insert_recipients list_kind_rows
-            list_occurrences list_recipients lock_recipients lock_returned lock_unanswered
-            put_blocks remove_celebrations settle update_recipients
+            doubt_unrequested list_occurrences list_outrun list_recipients lock_recipients
+            lock_returned lock_unanswered put_blocks remove_celebrations remove_recipients settle
+            update_recipients
         """,
         "each": """
             bring_back call_off close_day count_released cut_bucket find_stretch_end
-            list_next_releases list_planned_instants list_strangers lock_next_recipients
-            move_instants plan_owed release_due reopen_pending take_silent
+            list_celebrations_after list_next_releases list_planned_instants list_strangers
+            lock_next_recipients note_doubtful move_instants plan_owed release_due reopen_pending take_silent
         """,
         "merged": """
             count_missing count_people count_unanswered group_people list_expired
             list_zones_in_use read_ledger read_progress
         """,
         "whole": """
-            adopt_zone_data count_moved count_open_pauses cut_set_aside delete_set_aside drop_days
-            drop_set_aside end_pause find_cancellation find_last_day find_open_pause find_pause
+            adopt_zone_data count_moved count_open_pauses count_set_aside cut_set_aside
+            delete_set_aside drop_days drop_set_aside end_pause find_cancellation find_last_day find_open_pause find_pause
             find_unplanned_day find_window_start find_zone_data finish_hold_work finish_slice
             finish_zone_data insert_cancellation insert_pause list_audited_days list_cancellations
             list_closable_days list_days_after list_open_days list_pauses list_person_cancellations
@@ -59,9 +60,11 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
             change_blocks claim_requests delete_unsubscribe find_blocks find_contact find_mailed
             forget_people list_first_writings list_latest_outcomes list_spent list_story
             lock_contact project_contacts put_unsubscribe record_outcomes record_settlements
+            remove_contacts rewrite_contacts
         """,
         "each": """
-            drop_former_contacts list_unsettled lock_contacts_at record_lapsed
+            drop_former_contacts list_unsettled lock_contacts_at note_doubtful raise_revisions
+            record_lapsed
         """,
         "merged": """
             list_mailed_at list_unknown sum_day
