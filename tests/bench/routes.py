@@ -36,7 +36,8 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
         "each": """
             bring_back call_off close_day count_released cut_bucket find_stretch_end
             list_celebrations_after list_next_releases list_planned_instants list_strangers
-            lock_next_recipients note_doubtful move_instants plan_owed release_due reopen_pending take_silent
+            lock_next_recipients note_doubtful move_instants plan_owed
+            release_due reopen_pending take_silent
         """,
         "merged": """
             count_missing count_people count_unanswered group_people list_expired
@@ -44,7 +45,8 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
         """,
         "whole": """
             adopt_zone_data count_moved count_open_pauses count_set_aside cut_set_aside
-            delete_set_aside drop_days drop_set_aside end_pause find_cancellation find_last_day find_open_pause find_pause
+            delete_set_aside drop_days drop_set_aside end_pause find_cancellation
+            find_last_day find_open_pause find_pause
             find_unplanned_day find_window_start find_zone_data finish_hold_work finish_slice
             finish_zone_data insert_cancellation insert_pause list_audited_days list_cancellations
             list_closable_days list_days_after list_open_days list_pauses list_person_cancellations
