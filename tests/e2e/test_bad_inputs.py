@@ -193,6 +193,7 @@ async def test_a_hundred_megabytes_are_refused_before_they_have_come(
         while sent < 100 * 2**20:
             sent += 2**16
             yield b"x" * 2**16
+            await asyncio.sleep(0.002)  # the answer must have a chance to be read meanwhile
 
     try:
         status, _ = await write(town, service, pieces())
