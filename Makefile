@@ -9,7 +9,7 @@ SOURCES := contracts deploy libs services tests
 export PYTHONUNBUFFERED := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo run up down reset test nightly check format contracts bench bench-quick bench-guard day lock
+.PHONY: help venv demo run up down reset test nightly check format contracts bench bench-quick bench-guard day growth lock
 
 help: ## Show this list
 	@echo "make <target>:"
@@ -64,6 +64,9 @@ bench-guard: venv ## Fail if CPU per item is over 25 % more than recorded, twice
 
 day: venv ## One local day of a million greetings in fast motion, with a chart
 	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench.day $(ARGS)
+
+growth: venv ## What a mail costs as days and history grow, with a chart; takes long
+	@$(NATIVE) --folder .local/bench with --for-tests -- $(BIN)/python -m tests.bench.growth $(ARGS)
 
 lock: venv ## Resolve requirements/*.in anew into hash-pinned locks
 	@$(BIN)/python -m deploy.native.lock

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.memory import MemoryLog
-from tests.bench.planned import fill_history
+from tests.bench.planned import fill_history, fill_world
 from tests.bench.processor import Meter
 from tests.bench.stage import set_stage
 from tests.support.town import BIRTHDAY, Town, a_town, until
@@ -32,18 +32,19 @@ async def measure(
     late: timedelta = timedelta(0),
     workers: tuple[str, ...] = WORKERS,
     history: int = 0,
+    bystanders: int = 0,
 ) -> dict[str, Any]:
     """Send ``mails`` due in one second through ``provider`` and return rate and cost.
 
     With ``late`` the processes were away when it came and start that much after it; what their
-    start uses counts then. ``history`` mails were sent on earlier days. The stub's own count must
-    agree, mail by mail, or this raises.
+    start uses counts then. ``history`` mails were sent on earlier days, and ``bystanders`` more
+    people are known. The stub's own count must agree, mail by mail, or this raises.
     """
     async with a_town(
         pg_url, amqp_url, amqp_api, folder, inbox_options=("--lean",), is_quick=False
     ) as town:
         cast = await set_stage(town, ["UTC"] * mails)
-        await _live_before(town, history)
+        await _live_before(town, history, bystanders)
         due_s = round(time.time() + (0.0 if late else _START_S), 3)
         clock = f"{_NINE + late:%Y-%m-%dT%H:%M:%SZ};rate=1;since={due_s:.3f}"
         env = {"JUBILEE_CLOCK": clock} | provider_env(town, provider)
@@ -88,14 +89,12 @@ async def sleep_until(at_s: float) -> None:
     await asyncio.sleep(ahead_s)
 
 
-async def _live_before(town: Town, history: int) -> None:
+async def _live_before(town: Town, history: int, bystanders: int) -> None:
+    urls = town.env["PLANNER_DATABASE_URL"], town.env["DISPATCHER_DATABASE_URL"]
+    if bystanders:
+        await fill_world(*urls, bystanders)
     if history:
-        await fill_history(
-            town.env["PLANNER_DATABASE_URL"],
-            town.env["DISPATCHER_DATABASE_URL"],
-            before=_NINE.date(),
-            mails=history,
-        )
+        await fill_history(*urls, before=_NINE.date(), mails=history)
 
 
 def provider_env(town: Town, provider: str) -> dict[str, str]:

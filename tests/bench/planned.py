@@ -1,5 +1,7 @@
 """Fills a planner's tables on the server: people and plan rows by the million."""
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from typing import Literal
 
@@ -55,6 +57,22 @@ async def open_day(connection: Connection, day: date) -> None:
     )
 
 
+_CELEBRATIONS = """
+INSERT INTO celebrations (
+    bucket, person_id, kind, zone, leap_day, origin, since, person_version
+)
+SELECT 701, md5(number::text)::uuid, 'birthday', 'UTC', 'feb28', '1990-07-01', '2020-01-01', 1
+FROM generate_series(1, $1::int) AS number
+"""
+_CONTACTS = """
+INSERT INTO contacts (
+    person_id, version, schedule_version, state, email, address, first_name, last_name, locale
+)
+SELECT
+    md5(number::text)::uuid, 1, 1, 'active', format('grace%s@example.com', number),
+    format('grace%s@example.com', number), 'Grace', format('Number %s', number), 'en'
+FROM generate_series(1, $1::int) AS number
+"""
 _DELIVERIES = """
 INSERT INTO delivery_events (
     local_day, person_id, kind, release, step, type, period, due_at, expires_at, recorded_at,
@@ -67,7 +85,31 @@ SELECT
 FROM generate_series(1, $2::int) AS number
 CROSS JOIN generate_series(0, 1) AS step
 """
+_GREETED = """
+INSERT INTO greeted (period, person_id, kind, holder_day, holder_release)
+SELECT
+    date_trunc('year', $1::date)::date, md5(format('%s %s', $1::date, number))::uuid, 'birthday',
+    $1::date, 1
+FROM generate_series(1, $2::int) AS number
+"""
 _HISTORY_DAYS = 20
+ROWS_OF_A_MAIL = 4
+"""A plan row, two delivery events and the period's row."""
+
+
+async def fill_world(planner_url: str, dispatcher_url: str, people: int) -> None:
+    """Have planner and dispatcher know ``people`` people more, all born on the first of July."""
+
+    async def plan_for(connection: Connection) -> None:
+        await connection.execute(_RECIPIENTS, people, timeout=None)
+        await connection.execute(_CELEBRATIONS, people, timeout=None)
+        await connection.execute("VACUUM ANALYZE recipients, celebrations", timeout=None)
+
+    async def keep(connection: Connection) -> None:
+        await connection.execute(_CONTACTS, people, timeout=None)
+        await connection.execute("VACUUM ANALYZE contacts", timeout=None)
+
+    await _both(planner_url, plan_for, dispatcher_url, keep)
 
 
 async def fill_history(planner_url: str, dispatcher_url: str, *, before: date, mails: int) -> None:
@@ -75,14 +117,35 @@ async def fill_history(planner_url: str, dispatcher_url: str, *, before: date, m
     first = before - timedelta(days=_HISTORY_DAYS + 14)
     rows = mails // _HISTORY_DAYS
     days = [first + timedelta(days=offset) for offset in range(_HISTORY_DAYS)]
-    planner, dispatcher = await asyncpg.connect(planner_url), await asyncpg.connect(dispatcher_url)
-    try:
+
+    async def plan(connection: Connection) -> None:
         for day in days:
-            await fill_day(planner, day, rows=rows, state="accepted")
-            await partitions.ensure_day_partitions(dispatcher, "delivery_events", first=day, days=1)
-            await dispatcher.execute(_DELIVERIES, day, rows, timeout=None)
-        await planner.execute("ANALYZE plan", timeout=None)
-        await dispatcher.execute("ANALYZE delivery_events", timeout=None)
-    finally:
-        await planner.close()
-        await dispatcher.close()
+            await fill_day(connection, day, rows=rows, state="accepted")
+        await connection.execute("VACUUM ANALYZE plan", timeout=None)
+
+    async def deliver(connection: Connection) -> None:
+        for day in days:
+            await partitions.ensure_day_partitions(connection, "delivery_events", first=day, days=1)
+            await connection.execute(_DELIVERIES, day, rows, timeout=None)
+            await connection.execute(_GREETED, day, rows, timeout=None)
+        await connection.execute("VACUUM ANALYZE delivery_events, greeted", timeout=None)
+
+    await _both(planner_url, plan, dispatcher_url, deliver)
+
+
+async def _both(
+    planner_url: str,
+    fill_planner: Callable[[Connection], Awaitable[None]],
+    dispatcher_url: str,
+    fill_dispatcher: Callable[[Connection], Awaitable[None]],
+) -> None:
+    """Fill both databases at the same time; neither waits for the other."""
+
+    async def fill(url: str, work: Callable[[Connection], Awaitable[None]]) -> None:
+        connection = await asyncpg.connect(url)
+        try:
+            await work(connection)
+        finally:
+            await connection.close()
+
+    await asyncio.gather(fill(planner_url, fill_planner), fill(dispatcher_url, fill_dispatcher))
