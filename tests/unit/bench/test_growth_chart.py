@@ -1,5 +1,5 @@
+import re
 from typing import Any
-from xml.etree import ElementTree
 
 from tests.bench.growth_chart import draw
 
@@ -16,7 +16,7 @@ def test_every_point_is_drawn_with_its_cost_and_size() -> None:
             "by_history": [a_point(history_rows=0), a_point(history_rows=100_000_000)],
         }
     )
-    words = [one.text for one in ElementTree.fromstring(picture).iter() if one.text]
+    words = re.findall(r">([^<]+)</text>", picture)
     assert words.count("350 ms") == 3
     assert {"361 ms", "10 k", "300 k", "0", "100 M"} <= set(words)
 
