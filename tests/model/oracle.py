@@ -124,6 +124,10 @@ class History:
             replace(last, number=last.number + 1, at=at, is_active=True, born_at=at)
         )
 
+    def ever_falls_on(self, kind: str, day: date) -> bool:
+        """Tell whether the date of ``kind`` came round on ``day`` at any version."""
+        return any(version.falls_on(kind, day) for version in self.versions)
+
     def owes(self, number: int, kind: str, day: date) -> bool:
         """Tell whether, at that version, a greeting of ``kind`` for ``day`` is owed.
 

@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from contracts import codec, dispatch
+from contracts import codec, dispatch, topology
 from contracts.kinds import KINDS
+from libs.broker import Delivery
 from libs.ids import occurrence_key, parse_occurrence_key
 from libs.postgres.types import Record
 from services.dispatcher.domain.greeting import Mail
@@ -43,8 +44,24 @@ class Watch:
         self._system = system
         self._people = people
         self._known_at_release: defaultdict[str, set[int]] = defaultdict(set)
+        self._heard_by_planner: defaultdict[UUID, int] = defaultdict(int)
+        self._heard_by_dispatcher: defaultdict[UUID, int] = defaultdict(int)
+        self._listen(topology.PLANNER_USERS.name, self._heard_by_planner)
+        self._listen(topology.DISPATCHER_USERS.name, self._heard_by_dispatcher)
         system.broker.seen = self._see
         system.provider.judge = self._judge
+
+    def _listen(self, queue: str, heard: defaultdict[UUID, int]) -> None:
+        """Note the newest version of everybody that the consumer of ``queue`` acknowledged."""
+        handle = self._system.handlers[queue]
+
+        async def noted(delivery: Delivery) -> None:
+            await handle(delivery)
+            for event in codec.decode(delivery.type_name, delivery.body):
+                person = event.data
+                heard[person.id] = max(heard[person.id], person.version)
+
+        self._system.handlers[queue] = noted
 
     async def _see(self, type_name: str, body: bytes) -> None:
         """Note from what the planner knew each request was made."""
@@ -57,9 +74,11 @@ class Watch:
                 f"{event.subject} was released though it was held back",
             )
             version = await self._servers.planner_eye.fetchval(
-                "SELECT version FROM recipients WHERE person_id = $1", event.data.person_id
+                "SELECT version FROM recipients WHERE person_id = $1", asked.person_id
             )
-            self._known_at_release[event.subject].add(version)
+            # What it was told it knows, whatever its tables say.
+            heard = self._heard_by_planner[asked.person_id]
+            self._known_at_release[event.subject].add(max(version or 0, heard))
 
     async def _judge(self, mail: Mail) -> None:
         """Hold a mail that goes out now against the rules."""
@@ -69,7 +88,7 @@ class Watch:
         number = await self._servers.dispatcher_eye.fetchval(
             "SELECT version FROM contacts WHERE person_id = $1", person_id
         )
-        known = history.get(number)
+        known = history.get(max(number or 0, self._heard_by_dispatcher[person_id]))
         due_at = nine_on(day, known.zone)
         planned_from = self._known_at_release[mail.occurrence]
         faults = {
@@ -118,7 +137,8 @@ class Watch:
                 for day in self._people.days():
                     planned = plan.get(occurrence_key(day, life.person_id, kind))
                     self._account_for_debt(life, kind, day, planned, ended_at)
-                    await self._explain(life, kind, day, planned)
+                    if planned is not None or life.history.ever_falls_on(kind, day):
+                        await self._explain(life, kind, day, planned)
         for eye in (self._servers.planner_eye, self._servers.dispatcher_eye):
             waiting = await eye.fetchval("SELECT count(*) FROM set_aside")
             require(waiting == 0, "a message was set aside")
