@@ -173,7 +173,12 @@ MUTANTS = [
     Mutant(
         "released and claimed an hour early",
         sql(
-            (PLANNER, "release_due", "release_at <= $1", "release_at <= $1 + '1 hour'::interval"),
+            (
+                PLANNER,
+                "release_due",
+                "release_at <= $1",
+                "release_at <= $1::timestamptz + '1 hour'::interval",
+            ),
             (
                 PLANNER,
                 "list_next_releases",
@@ -239,7 +244,10 @@ MUTANTS = [
     ),
     Mutant(
         "days close over what is pending",
-        sql((PLANNER, "close_day", "AND NOT EXISTS", "AND TRUE OR NOT EXISTS")),
+        sql(
+            (PLANNER, "close_day", "plan.state IN ('waiting', 'deferred')", "FALSE"),
+            (PLANNER, "close_day", "plan.state = 'released'", "FALSE"),
+        ),
     ),
     Mutant(
         "what came back is not planned again",

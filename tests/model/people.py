@@ -20,6 +20,9 @@ ZONES = (
     "America/St_Johns",
 )
 SLOTS = 3
+DAYS = (1, 2, 1, 3, 0, 2, 1, 3, -1, None)
+"""On which days after the start dates fall, if at all; those nobody can be late for most often."""
+
 DAYS_WATCHED = 5
 CHANGES = (
     "register",
@@ -104,8 +107,8 @@ class People:
             return
         given = {
             "zone": ZONES[zone % len(ZONES)],
-            "leap_day": "mar1" if dates % 7 == 0 else "feb28",
-            "opt_outs": frozenset({"birthday"} if dates % 11 == 0 else ()),
+            "leap_day": "mar1" if dates // 100 % 7 == 0 else "feb28",
+            "opt_outs": frozenset({"birthday"} if dates // 100 % 11 == 0 else ()),
             "email": place.addresses[0],
             "dates": self._dates(dates),
         }
@@ -183,15 +186,16 @@ class People:
     def _dates(self, chosen: int) -> dict[str, str]:
         """Return dates near the start, some without a year, some on 29 February, some of today."""
         today = self.start.date()
+        birthday, anniversary, style = DAYS[chosen % 10], DAYS[chosen // 10 % 10], chosen // 100
         dates: dict[str, str] = {}
-        if chosen % 8 < 6:
-            day = today + timedelta(days=chosen % 8 - 1)
-            dates["birthday"] = f"--{day:%m-%d}" if chosen % 3 == 0 else f"1990-{day:%m-%d}"
-            if self.start.month == 2 and chosen % 2:
+        if birthday is not None:
+            day = today + timedelta(days=birthday)
+            dates["birthday"] = f"--{day:%m-%d}" if style % 3 == 0 else f"1990-{day:%m-%d}"
+            if self.start.month == 2 and style % 2 == 0:
                 dates["birthday"] = "1992-02-29"
-        if chosen // 8 % 4:
-            day = today + timedelta(days=chosen // 32 % 4 - 1)
-            year = day.year if day <= today and chosen % 5 == 0 else 2015
+        if anniversary is not None:
+            day = today + timedelta(days=anniversary)
+            year = day.year if day <= today and style % 5 == 0 else 2015
             text = f"{day:%m-%d}"
             dates["anniversary"] = "2016-02-29" if text == "02-29" else f"{year}-{text}"
         return dates

@@ -1,6 +1,6 @@
 """Plays one history: people change, time passes, the system works and dies at it."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 
@@ -15,8 +15,8 @@ from tests.model.operators import WORDS, Operators
 from tests.model.oracle import KIND_NAMES
 from tests.model.outside import ANSWERS
 from tests.model.people import CHANGES, DAYS_WATCHED, People
-from tests.model.system import Servers, System
-from tests.model.watch import Watch, require
+from tests.model.system import QUEUES, Servers, System
+from tests.model.watch import Violation, Watch, require
 
 STARTS = (
     datetime(2026, 6, 13, 12, tzinfo=UTC),
@@ -25,11 +25,13 @@ STARTS = (
     datetime(2028, 2, 27, 12, tzinfo=UTC),
     datetime(2026, 12, 29, 12, tzinfo=UTC),
 )
-STRIDES = tuple(
-    timedelta(minutes=minutes) for minutes in (1, 5, 20, 60, 120, 150, 500, 840, 24 * 60, 47 * 60)
-)
+STRIDES = (1, 5, 20, 60, 120, 150, 500, 840, 24 * 60, 47 * 60)
+"""In minutes: what passes at a time."""
+
 TICK = timedelta(milliseconds=1)
 ROUNDS = 40
+STEPS_AT_MOST = 100
+CAN_FIND = 0.7
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -41,14 +43,26 @@ class Action(msgspec.Struct, frozen=True):
     c: int = 0
 
 
+class World(msgspec.Struct, frozen=True):
+    """When a history begins, and whether its provider can be asked what became of a mail."""
+
+    start: datetime = STARTS[0]
+    can_find: bool = True
+
+
+def world_of(seed: int) -> World:
+    """Return the world that ``seed`` names."""
+    random = Random(seed)
+    return World(random.choice(STARTS), can_find=random.random() < CAN_FIND)
+
+
 class Run:
     """One history being played. Each name of an action is a method here or of ``People``."""
 
-    def __init__(self, servers: Servers, seed: int, number: int) -> None:
-        random = Random(seed)
-        self.start = STARTS[random.randrange(len(STARTS))]
+    def __init__(self, servers: Servers, world: World, number: int) -> None:
+        self.start = world.start
         self.servers = servers
-        self.system = System(servers, self.start, can_find=random.random() < 0.7, seed=seed)
+        self.system = System(servers, self.start, can_find=world.can_find, seed=number)
         self.people = People(self.system, self.start, number)
         self.operators = Operators(servers, self.system, self.people)
         self.watch = Watch(servers, self.system, self.people, self.operators)
@@ -84,7 +98,7 @@ class Run:
 
     async def wait(self, stride: int, _: int, __: int) -> None:
         """Let some time pass."""
-        self._set_clock(self.now + STRIDES[stride % len(STRIDES)])
+        self._set_clock(self.now + timedelta(minutes=STRIDES[stride % len(STRIDES)]))
 
     async def wait_for_nine(self, which: int, offset: int, _: int) -> None:
         """Go to one of the next instants at which it is nine, or a second before or after it."""
@@ -107,11 +121,12 @@ class Run:
         await self._mortal(self.system.relay_dispatcher(), fate)
 
     async def deliver(self, queue: int, place: int, fate: int) -> None:
-        """Deliver any message of any queue; every fifth stays there and comes again."""
+        """Deliver any message of a queue, or the next that has one; every fifth comes again."""
         queues = self.system.broker.queues
-        waiting = [name for name in self.system.handlers if queues[name]]
+        first = queue % len(QUEUES)
+        waiting = [name for name in QUEUES[first:] + QUEUES[:first] if queues[name]]
         if waiting:
-            name = waiting[queue % len(waiting)]
+            name = waiting[0]
             chosen = place // 5 % len(queues[name])
             is_kept = place % 5 == 0
             await self._mortal(self.system.deliver(name, chosen, is_kept=is_kept), fate)
@@ -141,7 +156,7 @@ class Run:
             await self.system.rebuild_planner()
             self._planned_on = None
         else:
-            await self._mortal(self.system.rebuild_planner(), 3 * fate)
+            await self._mortal(self.system.rebuild_planner(), 3 * fate, within=48)
 
     async def rebuild_dispatcher(self, damage: int, where: int, fate: int) -> None:
         """Rebuild what the dispatcher knows of people: damage to it, or dying on the way."""
@@ -151,7 +166,7 @@ class Run:
             await self._damage(self.servers.dispatcher_eye, chosen, where)
             await self.system.rebuild_dispatcher()
         else:
-            await self._mortal(self.system.rebuild_dispatcher(), 3 * fate)
+            await self._mortal(self.system.rebuild_dispatcher(), 3 * fate, within=48)
 
     async def _damage(self, eye: Connection, damage: str, where: int) -> None:
         if self.people.lives:
@@ -206,12 +221,13 @@ class Run:
     async def catch_up(self, withheld: int, _: int, __: int) -> None:
         """Do all there is to do now, while the messages of one queue are withheld, or of none."""
         self.system.broker.confirms_lost = self.system.broker.refusals = 0
-        queues = [None, *self.system.handlers]
+        queues = [None, *QUEUES]
         await self._rest(is_final=False, withheld=queues[withheld % len(queues)])
 
-    async def _mortal(self, work: Awaitable[object], fate: int) -> None:
+    async def _mortal(self, work: Awaitable[object], fate: int, *, within: int = 16) -> None:
+        """Do ``work``; in one of three cases it dies, at one of its first statements."""
         if fate % 3 == 0:
-            self.servers.fate.die_at(fate // 6 % 16, is_after=bool(fate // 3 % 2))
+            self.servers.fate.die_at(fate // 6 % within, is_after=bool(fate // 3 % 2))
         try:
             await self._survived(work)
         finally:
@@ -240,13 +256,20 @@ class Run:
         await self.operators.resume_all()
         await self._rest(is_final=True)
         last = self.start + timedelta(days=DAYS_WATCHED + 1)
-        while self.now < last:
+        for _ in range(STEPS_AT_MOST):
+            if self.now >= last:
+                break
+            # What is due already and left lying is found at the end.
             pending = await self.servers.planner_eye.fetchval(
-                "SELECT min(release_at) FROM plan WHERE state IN ('waiting', 'deferred')"
+                "SELECT min(release_at) FROM plan"
+                " WHERE state IN ('waiting', 'deferred') AND release_at > $1",
+                self.now,
             )
             tomorrow = self.now + timedelta(days=1)
-            system.clock.set(max(min(pending or tomorrow, tomorrow, last), self.now))
+            system.clock.set(min(pending or tomorrow, tomorrow, last))
             await self._rest(is_final=True)
+        else:
+            raise Violation("something comes back again and again")
         await self.watch.account(ended_at=ended_at, last=last)
 
     async def _rest(self, *, is_final: bool, withheld: str | None = None) -> None:
@@ -268,17 +291,14 @@ class Run:
         system = self.system
         work = 0
         if self._planned_on != self.now.date():
-            while await system.plan():
-                work += 1
+            work += await _finished(system.plan)
             self._planned_on = self.now.date()
-        while await system.follow():
-            work += 1
-        while await system.release():
-            work += 1
+        work += await _finished(system.follow)
+        work += await _finished(system.release)
         if self._deaths or system.provider.unknown:
             work += await system.settle()
         work += await system.relay()
-        for name in (one for one in system.handlers if one != withheld):
+        for name in (one for one in QUEUES if one != withheld):
             while system.broker.queues[name]:
                 await self._survived(system.deliver(name, 0))
                 work += 1
@@ -299,6 +319,18 @@ class Run:
         if released:
             await self.ask_again(0, 0, 1)
         return released
+
+
+async def _finished(step: Callable[[], Awaitable[bool]]) -> int:
+    """Do ``step`` while there is more; return how often there was.
+
+    Raises:
+        Violation: there is always more.
+    """
+    for times in range(STEPS_AT_MOST):
+        if not await step():
+            return times
+    raise Violation(f"there is always more to {step.__name__}")
 
 
 PLANNER_DAMAGE = (

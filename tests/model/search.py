@@ -7,7 +7,7 @@ from random import Random
 
 from libs.clock import monotonic_s
 from tests.model.people import SLOTS
-from tests.model.run import Action, Run
+from tests.model.run import Action, Run, World, world_of
 from tests.model.system import Servers
 from tests.model.watch import Violation
 
@@ -95,24 +95,17 @@ class Search:
         until_s = monotonic_s() + within_s
         seed = first_seed
         while monotonic_s() < until_s:
-            actions = actions_of(seed)
-            violation = await self.violation_of(seed, actions)
+            world, actions = world_of(seed), actions_of(seed)
+            violation = await self.violation_of(world, actions)
             if violation is not None:
-                raise Found(seed, *await self._shortest(seed, actions, violation)) from violation
+                raise Found(seed, *await self._shortest(world, actions, violation)) from violation
             seed += 1
 
-    async def first_failing(self, *, first_seed: int, runs: int) -> int | None:
-        """Return the first seed whose history breaks the promise; None: none of ``runs`` does."""
-        for seed in range(first_seed, first_seed + runs):
-            if await self.violation_of(seed, actions_of(seed)) is not None:
-                return seed
-        return None
-
-    async def violation_of(self, seed: int, actions: Sequence[Action]) -> Violation | None:
+    async def violation_of(self, world: World, actions: Sequence[Action]) -> Violation | None:
         """Play ``actions``; return what went wrong, None if all went well."""
         self.tally.runs += 1
         self.tally.steps += len(actions)
-        run = Run(self._servers, seed, _unique())
+        run = Run(self._servers, world, unique())
         try:
             await run.play(actions)
         except Violation as violation:
@@ -125,7 +118,7 @@ class Search:
         return None
 
     async def _shortest(
-        self, seed: int, actions: Sequence[Action], violation: Violation
+        self, world: World, actions: Sequence[Action], violation: Violation
     ) -> tuple[list[Action], Violation]:
         """Leave out whatever can be left out while something still goes wrong."""
         kept, size = list(actions), max(len(actions) // 2, 1)
@@ -133,7 +126,7 @@ class Search:
             place, is_shorter = 0, False
             while place < len(kept):
                 shorter = kept[:place] + kept[place + size :]
-                found = await self.violation_of(seed, shorter)
+                found = await self.violation_of(world, shorter)
                 if found is None:
                     place += size
                 else:
@@ -150,7 +143,7 @@ def _numbers(random: Random) -> tuple[int, int]:
 _last = 0
 
 
-def _unique() -> int:
+def unique() -> int:
     """Return another number for every history, for ids and addresses of its own."""
     global _last  # noqa: PLW0603
     _last += 1

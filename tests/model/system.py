@@ -68,6 +68,16 @@ DAYS_BACK = 2
 DAYS_READY = 14
 """Partitions a history needs: fewer than in earnest, so that every statement is quicker."""
 
+QUEUES = (
+    topology.PLANNER_USERS.name,
+    topology.PLANNER_OUTCOMES.name,
+    topology.PLANNER_BLOCKS.name,
+    topology.DISPATCHER_PAUSES.name,
+    topology.DISPATCHER_USERS.name,
+    topology.DISPATCHER_REQUESTS.name,
+)
+"""In the order in which whoever catches up empties them."""
+
 EVENTS_AT_ONCE = 5
 NOTHING_TOLD: Callable[[Progress], None] = lambda _: None  # noqa: E731
 USER_TABLES = ("events", "people", "person_keys")
