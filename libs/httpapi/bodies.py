@@ -26,6 +26,7 @@ _SUSPICIOUS: Final = re.compile(rb"\\u|\d{16}|\d[eE]")
 """Only bodies with escapes or great numbers can hold what the second look refuses."""
 _PATH: Final = re.compile(r" - at `(?:key in )?\$?([^`]*)`$")
 _PATH_STEP: Final = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
+_AN_INSTANT: Final = "must be an instant with an offset, such as 2027-06-14T09:00:00Z"
 _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     ("of length", "wrong_length"),
     ("matching regex", "wrong_format"),
@@ -35,6 +36,13 @@ _WORDINGS: Final[tuple[tuple[str, str], ...]] = (
     (">", "out_of_range"),
     ("<", "out_of_range"),
     ("multiple of", "out_of_range"),
+)
+_FORMATS: Final[tuple[tuple[str, str], ...]] = (
+    ("RFC3339 encoded datetime", _AN_INSTANT),
+    ("`datetime` with a timezone component", _AN_INSTANT),
+    ("RFC3339 encoded date", "must be a day of the calendar, such as 2027-06-14"),
+    ("RFC3339 encoded time", "must be a time of day, such as 09:00:00"),
+    ("Invalid UUID", "must be a UUID"),
 )
 
 
@@ -118,6 +126,9 @@ def field_errors(kind: Any, value: Any, pointer: str = "") -> list[FieldError]:
     elif element is not None and isinstance(value, list):
         for index, item in enumerate(value):
             errors += field_errors(element, item, f"{pointer}/{index}")
+    elif (member := _member_in(kind)) is not None and isinstance(value, dict):
+        for name, item in value.items():
+            errors += field_errors(member, item, _child(pointer, name))
     return errors or _errors_of_whole(kind, value, pointer)
 
 
@@ -158,6 +169,9 @@ def _worded(error: msgspec.ValidationError, pointer: str) -> FieldError:
     for name, index in steps:
         pointer = _child(pointer, name or index)
     message = text[: path.start()] if path else text
+    for words, detail in _FORMATS:
+        if words in message:
+            return FieldError(pointer, "wrong_format", detail)
     if message.startswith("Invalid"):
         kind_of_value = re.match(r"Invalid ([A-Za-z0-9 ]+)", message)
         noun = kind_of_value[1].strip() if kind_of_value else "value"
@@ -177,6 +191,13 @@ def _element_in(kind: Any) -> Any:
     for one in _alternatives(kind):
         if get_origin(one) in {list, set, frozenset}:
             return get_args(one)[0]
+    return None
+
+
+def _member_in(kind: Any) -> Any:
+    for one in _alternatives(kind):
+        if get_origin(one) is dict:
+            return get_args(one)[1]
     return None
 
 

@@ -1,10 +1,14 @@
 """Refusals as ``application/problem+json`` (RFC 9457): stable codes, never the refused value."""
 
+import ast
 import logging
+import re
 import types
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
+from uuid import UUID
 
 import asyncpg
 import msgspec
@@ -12,6 +16,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ExceptionHandlersMap, HTTPScope, Send
+from litestar.typing import FieldDefinition
 
 logger = logging.getLogger(__name__)
 
@@ -189,25 +194,49 @@ def _of_validation(request: Request[Any, Any, Any], error: ValidationException) 
 
 
 def _of_parameter(request: Request[Any, Any, Any], found: Mapping[str, Any]) -> FieldError:
-    name, message = found.get("key"), str(found.get("message", ""))
-    expected = message if message.startswith("Expected") else "the value is not allowed"
-    if words := _words_of(request, str(name)):
-        expected = f"allowed are {', '.join(words)}"
-    return FieldError(None, "wrong_value", expected, parameter=name)
+    field = _field_of(request, str(found.get("key")))
+    public = getattr(field and field.kwarg_definition, "name", None) or found.get("key")
+    leaves = [*_leaves(field.annotation)] if field else []
+    detail = _expected(str(found.get("message", "")), leaves)
+    return FieldError(None, "wrong_value", detail, parameter=public)
 
 
-def _words_of(request: Request[Any, Any, Any], name: str) -> list[str]:
-    """Return the words a parameter may have, empty if it is not one of a few words."""
+def _expected(message: str, leaves: Sequence[Any]) -> str:
+    """Say what a parameter must be that may be one of ``leaves``; ``message`` is msgspec's."""
+    if words := [str(one) for one in leaves if not isinstance(one, type)]:
+        return f"allowed are {', '.join(words)}"
+    if pattern := _PATTERN.search(message):
+        return f"must match the pattern {ast.literal_eval(pattern[1])}"
+    if message.startswith("Expected") and ", got" not in message:
+        return message
+    return next((_EXAMPLES[one] for one in leaves if one in _EXAMPLES), "the value is not allowed")
+
+
+_PATTERN: Final = re.compile(r"""matching regex ('.*'|".*")""")
+_EXAMPLES: Final[Mapping[type, str]] = {
+    date: "must be a day of the calendar, such as 2027-06-14",
+    UUID: "must be a UUID",
+    int: "must be a whole number",
+    bool: "must be true or false",
+}
+
+
+def _field_of(request: Request[Any, Any, Any], name: str) -> FieldDefinition | None:
     read = request.route_handler.parsed_fn_signature.parameters
     for field_name, field in read.items():
         if name in {field_name, getattr(field.kwarg_definition, "name", None)}:
-            return [str(word) for word in _literals(field.annotation)]
-    return []
+            return field
+    return None
 
 
-def _literals(annotation: Any) -> Iterator[Any]:
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """Yield what a parameter may be: types, and the words of a literal."""
     if get_origin(annotation) is Literal:
         yield from get_args(annotation)
-    elif get_origin(annotation) in {Annotated, Union, types.UnionType, list, tuple, set, frozenset}:
+    elif get_origin(annotation) is Annotated:
+        yield from _leaves(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, types.UnionType, list, tuple, set, frozenset}:
         for one in get_args(annotation):
-            yield from _literals(one)
+            yield from _leaves(one)
+    elif isinstance(annotation, type):
+        yield annotation

@@ -1,4 +1,6 @@
-from typing import Any
+from datetime import date, datetime, time
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -59,6 +61,31 @@ def test_a_body_that_is_no_object_is_refused_as_a_whole(value: Any) -> None:
 def test_the_items_of_a_list_are_checked_one_by_one() -> None:
     people = [{"name": "Ada"}, {"name": 1}, {}]
     assert refusal(list[NewPerson], people) == [("/1/name", "wrong_type"), ("/2/name", "missing")]
+
+
+def test_the_members_of_a_map_are_checked_by_name() -> None:
+    people = {"a/b": {"name": "Ada"}, "c": {"name": 1}}
+    assert refusal(dict[str, NewPerson], people) == [("/c/name", "wrong_type")]
+    assert refusal(dict[str, NewPerson], {"a/b": {}}) == [("/a~1b/name", "missing")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "example"),
+    [
+        (date, "2027-02-30", "2027-06-14"),
+        (Annotated[datetime, msgspec.Meta(tz=True)], "2027-06-14T09:00Z", "2027-06-14T09:00:00Z"),
+        (Annotated[datetime, msgspec.Meta(tz=True)], "2027-06-14T09:00:00", "2027-06-14T09:00:00Z"),
+        (time, "25:00:00", "09:00:00"),
+        (UUID, "7", "UUID"),
+    ],
+    ids=["day", "no seconds", "no offset", "hour 25", "id"],
+)
+def test_a_wrong_format_is_told_by_an_example(kind: Any, value: str, example: str) -> None:
+    with pytest.raises(Problem) as caught:
+        validated(kind, value)
+    [error] = caught.value.errors
+    assert error.code == "wrong_format"
+    assert error.detail.endswith(example)
 
 
 def test_one_answer_holds_a_bounded_number_of_errors() -> None:

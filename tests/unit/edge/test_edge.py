@@ -1,9 +1,13 @@
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from datetime import date
+from typing import Annotated, Any, Literal
+from uuid import UUID
 
+import msgspec
 import pytest
 from litestar import get
+from litestar.params import FromQuery, QueryParameter
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -76,6 +80,36 @@ async def test_a_problem_carries_its_details_and_members(app: Any) -> None:
 async def test_a_wrong_parameter_is_named(app: Any) -> None:
     (error,) = (await call(app, "GET", "/people?limit=501", headers=BEARER)).json()["errors"]
     assert (error["parameter"], error["pointer"]) == ("limit", None)
+
+
+@pytest.mark.parametrize(
+    ("query", "detail"),
+    [
+        ("limit=many", "must be a whole number"),
+        ("day=22.11.2026", "must be a day of the calendar, such as 2027-06-14"),
+        ("after=", "must be a UUID"),
+        ("type=b.v1&type=Nix", r"must match the pattern ^[a-z]+\.v1$"),
+        ("order=up", "allowed are oldest, newest"),
+    ],
+    ids=["number", "day", "id", "pattern", "word"],
+)
+async def test_what_a_parameter_must_be_is_told(query: str, detail: str) -> None:
+    name = Annotated[str, msgspec.Meta(pattern=r"^[a-z]+\.v1$")]
+
+    @get("/found", guards=[PUBLIC])
+    async def found(
+        limit: FromQuery[int] = 1,
+        day: FromQuery[date | None] = None,
+        after: FromQuery[UUID | None] = None,
+        names: Annotated[list[name] | None, QueryParameter(name="type")] = None,
+        order: FromQuery[Literal["oldest", "newest"]] = "oldest",
+    ) -> list[Any]:
+        """Find."""
+        return [limit, day, after, names, order]
+
+    app = create_app([found], title="x", version="1", auth=ApiKeys([]), health=Health(Stopping()))
+    (error,) = (await call(app, "GET", f"/found?{query}")).json()["errors"]
+    assert (error["parameter"], error["detail"]) == (query.partition("=")[0], detail)
 
 
 async def test_who_may_retry_is_told_when(app: Any) -> None:
