@@ -35,7 +35,8 @@ def _when(told: Mapping[str, Any]) -> str:
 
 def _remedy(change: Mapping[str, Any]) -> str:
     if not change["is_possible"]:
-        return f"nothing can make it yes: {change['text']}"
+        why = change["text"].removeprefix("nothing can").removeprefix(": ")
+        return f"nothing can make it yes: {why}" if why else "nothing can make it yes"
     day = f", for {change['local_day']}" if change["local_day"] else ""
     return f"to make it yes{day}: {change['text']}"
 

@@ -24,15 +24,16 @@ _MAX_STEPS = 8
 """More than there are rules that a change can mend."""
 
 _WHY_NOT = {
-    "person_is_there": "nothing can: the person was erased for ever",
-    "date_is_known": "nothing can: there is no such date, and none can be set",
-    "date_falls_on_day": "nothing can: no date that can be set falls on such a day",
-    "known_in_time": "nothing can: it is known only since after its instant; the next one is owed",
-    "not_called_off": "nothing can: it was called off for good",
-    "not_too_late": "nothing can: its late limit has passed",
-    "only_day_of_period": "nothing can: another day of this period was greeted, or may have been",
-    "not_ended_already": "nothing can: it has ended",
+    "person_is_there": "the person was erased for ever",
+    "date_is_known": "there is no such date, and none can be set",
+    "date_falls_on_day": "no date that can be set falls on such a day",
+    "known_in_time": "it is known only since after its instant; the next one is owed",
+    "not_called_off": "it was called off for good",
+    "not_too_late": "its late limit has passed",
+    "only_day_of_period": "another day of this period was greeted, or may have been",
+    "not_ended_already": "it has ended",
 }
+_TOO_LATE_TO_CHANGE = "its instant has passed, and what is changed now counts only from the next on"
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -91,9 +92,20 @@ def suggest(
             break
         mended = _MENDS[refusal.name](case) if refusal.name in _MENDS else None
         if mended is None:
-            return Suggestion(_WHY_NOT.get(refusal.name, "nothing can"))
+            return Suggestion(_why_not(refusal.name, case))
         case = mended
     return _told(case) if case.steps else None
+
+
+def _why_not(rule: str, case: _Case) -> str:
+    """Say why nothing mends ``rule``, which may be asked only after the first steps were taken."""
+    if rule not in _WHY_NOT:
+        return "nothing can"
+    if not case.steps:
+        return f"nothing can: {_WHY_NOT[rule]}"
+    if rule == "known_in_time":
+        return f"nothing can: {_TOO_LATE_TO_CHANGE}"
+    return f"nothing can: whatever else is changed, {_WHY_NOT[rule]}"
 
 
 def _told(case: _Case) -> Suggestion:

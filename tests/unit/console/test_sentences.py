@@ -72,7 +72,11 @@ def test_erased_person_has_no_day() -> None:
         "rule": "person_is_there",
         "reason": "user_removed",
         "rules": [],
-        "change": {"is_possible": False, "text": "the person was erased", "local_day": None},
+        "change": {
+            "is_possible": False,
+            "text": "nothing can: the person was erased",
+            "local_day": None,
+        },
     }
     assert [*explanation(told)] == [
         "birthday: not owed, user removed (rule: person is there)",

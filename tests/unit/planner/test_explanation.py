@@ -169,6 +169,13 @@ def test_the_least_is_changed(given: dict[str, Any], fields: dict[str, Any]) -> 
     assert [step.fields for step in found.steps] == [fields]
 
 
+def test_a_change_after_the_instant_comes_too_late_for_it() -> None:
+    found = suggestion_for(a_recipient(birthday="1990-01-01"), {"day": day("2026-06-14")})
+    assert found == Suggestion(
+        "nothing can: its instant has passed, and what is changed now counts only from the next on"
+    )
+
+
 def test_nothing_brings_back_who_was_erased() -> None:
     found = suggestion_for(a_recipient(is_active=False, is_erased=True), {})
     assert found is not None

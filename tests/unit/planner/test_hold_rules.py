@@ -114,6 +114,15 @@ def test_nothing_brings_back_what_is_called_off() -> None:
     assert (found.is_possible, found.text) == (False, "nothing can: it was called off for good")
 
 
+def test_no_other_date_goes_round_what_is_called_off() -> None:
+    facts = Facts(now=NOW, cancellations=(a_cancellation(),))
+    born_another_day = a_recipient(birthday="1990-01-01")
+    choice = choose_day(born_another_day, BIRTHDAY, day=TODAY, now=NOW)
+    found = suggest(born_another_day, BIRTHDAY, choice, facts=facts, now=NOW)
+    assert found is not None
+    assert found.text == "nothing can: whatever else is changed, it was called off for good"
+
+
 def a_released_row(hold: Hold | None) -> Planned:
     return Planned(
         local_day=TODAY,
