@@ -62,7 +62,7 @@ async def _run(given: Namespace) -> int:
                 _say(_json(told) if given.json else sentences.explanation(told))
             case "simulate":
                 told = await asking.simulate(api, given)
-                _say(_json(told) if given.json else sentences.simulation(told))
+                _say(_json(told) if given.json else sentences.simulation(told, per=given.per))
             case "pause":
                 _say(await asking.pause(api, given))
             case "cancel":
@@ -104,16 +104,17 @@ async def _export(api: Api, given: Namespace) -> int:
 
 
 async def _events(api: Api, given: Namespace) -> int:
-    position = given.after
+    position, is_read = given.after, False
     reading = read_events(
         api, given.service, after=position, types=given.type, is_followed=given.follow
     )
     try:
         async for read in reading:
-            position = read.position
+            position, is_read = read.position, True
             _say(line for event in read.events for line in _json(event))
     finally:
-        _complain(f"go on with --after {position}" if position else "nothing has happened yet")
+        if is_read:
+            _complain(f"go on with --after {position}" if position else "nothing has happened yet")
     return DONE
 
 

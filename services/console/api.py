@@ -88,7 +88,9 @@ class Api:
         field = "email" if "@" in named else "external_id"
         found = (await self.ask("user", "/v1/users", query={field: named}))["items"]
         if not found:
-            raise CommandError(f"nobody has the {field} {named}")
+            raise CommandError(
+                f"nobody has the {field} {named}; who was deleted is found by id alone"
+            )
         return UUID(found[0]["id"])
 
 

@@ -79,7 +79,7 @@ class LinesByNumber:
         self._form = form
         self._number = 0
         self.header = self._next().removeprefix(_BOM) if form == "csv" else b""
-        self.columns = _cells(self.header) if form == "csv" else []
+        self.columns = [name.strip() for name in _cells(self.header)] if form == "csv" else []
 
     def find(self, number: int) -> bytes:
         """Return line ``number``, with the lines that a quoted cell in it goes on into."""
@@ -117,7 +117,7 @@ class LinesByNumber:
 
 def without_problem(header: bytes, line: bytes) -> bytes:
     """Return ``line`` without its first cell if that is the problem of an earlier import."""
-    if _cells(header)[:1] != [PROBLEM]:
+    if [name.strip() for name in _cells(header)[:1]] != [PROBLEM]:
         return line
     return line[match.end() :] if (match := _FIRST_CELL.match(line)) else line
 
@@ -131,4 +131,4 @@ def cell(text: str) -> bytes:
 
 def _cells(line: bytes) -> list[str]:
     rows = list(csv.reader(io.StringIO(line.decode(errors="replace"), newline="")))
-    return [name.strip() for name in rows[0]] if rows else []
+    return rows[0] if rows else []

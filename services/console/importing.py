@@ -148,7 +148,8 @@ def sentence(error: dict[str, Any], values: dict[str, str]) -> str:
     if not column:
         return f"the row {error['detail']}" if _is_predicate(error["detail"]) else error["detail"]
     value = values.get(column, "")
-    return f"column {column}{f' ({value!r})' if value else ''}: {error['detail']}"
+    blank = ", without the blank around it" if value != value.strip() else ""
+    return f"column {column}{f' ({value!r})' if value else ''}: {error['detail']}{blank}"
 
 
 def _is_predicate(detail: str) -> bool:

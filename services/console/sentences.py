@@ -45,12 +45,15 @@ def _words(word: str | None) -> str:
     return (word or "").replace("_", " ")
 
 
-def simulation(told: Mapping[str, Any]) -> Iterator[str]:
+def simulation(told: Mapping[str, Any], *, per: str) -> Iterator[str]:
     """Yield the outlook of a range of days, and what a what-if would change, line by line."""
-    yield (f"{told['from']} to {told['to']}: {told['people']:,} people, zone data {told['tzdata']}")
-    yield from _outlook("as it is", told["as_is"])
+    yield (
+        f"{told['from']} to {told['to']}: {told['people']:,} active people,"
+        f" zone data {told['tzdata']}"
+    )
+    yield from _outlook("as it is", told["as_is"], per=per)
     if told["what_if"]:
-        yield from _outlook("what if", told["what_if"])
+        yield from _outlook("what if", told["what_if"], per=per)
     if difference := told["difference"]:
         counts = (f"{difference[name]:,} {name}" for name in ("same", "moved", "added", "gone"))
         yield f"difference: {', '.join(counts)}"
@@ -61,7 +64,7 @@ def simulation(told: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _outlook(name: str, outlook: Mapping[str, Any]) -> Iterator[str]:
+def _outlook(name: str, outlook: Mapping[str, Any], *, per: str) -> Iterator[str]:
     yield f"{name}: {outlook['greetings']:,} greetings"
     for kind in outlook["kinds"]:
         yield (
@@ -73,7 +76,7 @@ def _outlook(name: str, outlook: Mapping[str, Any]) -> Iterator[str]:
         reason = _words(nothing["reason"])
         yield f"    no {nothing['kind']}, {reason}: {nothing['people']:,}{examples}"
     yield from _delivery(outlook["delivery"])
-    yield from (_moment(moment) for moment in outlook["timeline"])
+    yield from (_moment(moment, per=per) for moment in outlook["timeline"])
 
 
 def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
@@ -81,15 +84,17 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
         yield f"  busiest minute: {delivery['busiest_at']} with {delivery['busiest']:,}"
     if delivery["mails_per_s"] or delivery["late"] or delivery["expired"]:
         limit = f"at {delivery['mails_per_s']:g} mails/s" if delivery["mails_per_s"] else "sent"
+        late = f" by up to {delivery['most_late_s']:,.0f} s" if delivery["late"] else ""
         yield (
-            f"  {limit}: {delivery['late']:,} late by up to {delivery['most_late_s']:,.0f} s,"
-            f" {delivery['expired']:,} expired, longest backlog {delivery['largest_backlog']:,}"
+            f"  {limit}: {delivery['late']:,} late{late}, {delivery['expired']:,} expired,"
+            f" longest backlog {delivery['largest_backlog']:,}"
         )
 
 
-def _moment(moment: Mapping[str, Any]) -> str:
+def _moment(moment: Mapping[str, Any], *, per: str) -> str:
     expired = f", {moment['expired']:,} of them expired" if moment["expired"] else ""
-    return f"  {moment['at']}  {moment['kind']}  {moment['greetings']:,}{expired}"
+    at = f"{moment['at'][:10]} UTC" if per == "day" else moment["at"]
+    return f"  {at}  {moment['kind']}  {moment['greetings']:,}{expired}"
 
 
 def pause(held: Mapping[str, Any]) -> str:

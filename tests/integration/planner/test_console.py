@@ -52,7 +52,7 @@ async def explained(api: Api, *options: str) -> list[str]:
 async def simulated(api: Api, *options: str) -> list[str]:
     """Return a simulation in words."""
     given = command_line().parse_args([*FEBRUARY, *options])
-    return [*sentences.simulation(await asking.simulate(api, given))]
+    return [*sentences.simulation(await asking.simulate(api, given), per=given.per)]
 
 
 async def test_explanation_is_told_in_words(world: World, api: Api) -> None:
@@ -88,7 +88,7 @@ async def test_cancellation_is_told_in_words(world: World, api: Api) -> None:
 async def test_simulation_is_told_in_words(world: World, api: Api) -> None:
     await world.project(a_recipient(birthday="1992-02-29"), a_recipient(birthday=None))
     lines = await simulated(api, "--kind", "birthday", "--mails-per-s", "5")
-    assert lines[0].startswith("2027-02-01 to 2027-03-01: 2 people, zone data ")
+    assert lines[0].startswith("2027-02-01 to 2027-03-01: 2 active people, zone data ")
     assert lines[1:3] == [
         "as it is: 1 greetings",
         "  birthday: 1 greetings to 1 people, 1 get none",

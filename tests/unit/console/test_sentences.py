@@ -1,16 +1,18 @@
 """Answers and refusals as an operator reads them."""
 
+import re
 from typing import Any
 
 import pytest
 
 from services.console.addresses import read_addresses
 from services.console.api import _refusal
-from services.console.arguments import command_line
+from services.console.arguments import COLUMNS, command_line
 from services.console.asking import _what_if
 from services.console.errors import CommandError
 from services.console.importing import sentence
 from services.console.sentences import cancellation, explanation, pause, simulation
+from services.user.domain.profile import Profile
 
 EXPLAINED: dict[str, Any] = {
     "kind": "birthday",
@@ -111,14 +113,14 @@ def test_simulation_is_told_with_its_what_if() -> None:
         "what_if": None,
         "difference": None,
     }
-    assert [*simulation(told)] == [
-        "2027-02-01 to 2027-02-28: 100 people, zone data 2025.2",
+    assert [*simulation(told, per="day")] == [
+        "2027-02-01 to 2027-02-28: 100 active people, zone data 2025.2",
         "as it is: 98 greetings",
         "  birthday: 98 greetings to 98 people, 2 get none",
         "    no birthday, opted out: 2, such as x",
         "  busiest minute: 2027-02-03T08:00:00Z with 60",
         "  at 50 mails/s: 3 late by up to 12 s, 1 expired, longest backlog 120",
-        "  2027-02-01T00:00:00Z  birthday  4, 1 of them expired",
+        "  2027-02-01 UTC  birthday  4, 1 of them expired",
     ]
     moved = {
         "kind": "birthday",
@@ -129,8 +131,10 @@ def test_simulation_is_told_with_its_what_if() -> None:
         "greetings": 5,
     }
     difference = {"same": 90, "moved": 5, "added": 1, "gone": 2, "moves": [moved]}
-    compared = [*simulation(told | {"what_if": outlook, "difference": difference})]
-    assert compared[-2:] == [
+    what_if = told | {"what_if": outlook, "difference": difference}
+    compared = [*simulation(what_if, per="hour")]
+    assert compared[-3:] == [
+        "  2027-02-01T00:00:00Z  birthday  4, 1 of them expired",
         "difference: 90 same, 5 moved, 1 added, 2 gone",
         "  birthday of 2027-02-03 in Asia/Tokyo: A -> B (5)",
     ]
@@ -157,12 +161,17 @@ def test_holds_are_told_in_a_line() -> None:
         ("/email", "must be x", "column email ('a@'): must be x"),
         ("/opt_outs/1", "must be x", "column opt_outs ('b;c'): must be x"),
         ("/birthday", "is required", "column birthday: is required"),
+        (
+            "/timezone",
+            "must be x",
+            "column timezone (' UTC '): must be x, without the blank around it",
+        ),
         ("", "has 9 cells", "the row has 9 cells"),
         ("", "a quote is open", "a quote is open"),
     ],
 )
 def test_fault_of_a_row_names_column_and_value(pointer: str, detail: str, told: str) -> None:
-    values = {"email": "a@", "opt_outs": "b;c", "birthday": ""}
+    values = {"email": "a@", "opt_outs": "b;c", "birthday": "", "timezone": " UTC "}
     assert sentence({"pointer": pointer, "detail": detail}, values) == told
 
 
@@ -212,3 +221,8 @@ def test_what_if_is_put_together() -> None:
         "leap_day": "mar1",
         "tzdata": "2022a",
     }
+
+
+def test_help_of_the_import_names_every_column() -> None:
+    named = set(re.findall(r"[a-z_]+", COLUMNS))
+    assert set(Profile.__struct_fields__) <= named
