@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from contracts.envelope import MAX_BATCH_ITEMS
 from contracts.kinds import KINDS
 from libs.postgres.types import Connection
 from services.planner.adapters.plan import instant_look_up, read_by_index
@@ -57,12 +58,33 @@ async def test_the_release_reads_the_due_head_of_one_day(a_world: World) -> None
     assert "plan_20260613" not in plan
 
 
-async def test_an_acceptance_finds_its_rows_by_key(a_world: World) -> None:
-    arguments = ([TODAY], [person_id(1)], ["birthday"], [1], [NOW], ["<1@example.org>"], [TODAY])
+def whole_batches() -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Return the statements that write or hold rows by key, each with a message full of answers."""
+    days, people = [TODAY] * MAX_BATCH_ITEMS, [person_id(n) for n in range(MAX_BATCH_ITEMS)]
+    kinds, releases = ["birthday"] * MAX_BATCH_ITEMS, [1] * MAX_BATCH_ITEMS
+    keys = (days, people, kinds, releases)
+    words, instants = ["spam"] * MAX_BATCH_ITEMS, [NOW] * MAX_BATCH_ITEMS
+    moves = (kinds, words, releases, releases, instants, instants, instants, words, releases)
+    return {
+        "accept": (SQL.accept, (*keys, instants, words, [TODAY])),
+        "settle": (SQL.settle, (*keys, words, "refused", NOW)),
+        "defer": (SQL.defer, (*keys, words, instants)),
+        "lock_returned": (SQL.lock_returned, keys),
+        "list_outrun": (SQL.list_outrun, keys[:3]),
+        "change_plan": (SQL.change_plan, (days, people, kinds, *moves, NOW, "")),
+    }
+
+
+@pytest.mark.parametrize("name", whole_batches())
+@pytest.mark.parametrize("a_world", ["never analysed", "full and analysed"], indirect=True)
+async def test_a_message_of_answers_finds_its_rows_by_key(a_world: World, name: str) -> None:
+    statement, arguments = whole_batches()[name]
     async with a_world.pool.acquire() as connection, connection.transaction():
         await read_by_index(connection)
-        plan = await explained(connection, SQL.accept, *arguments)
+        plan = await explained(connection, statement, *arguments)
     assert "Index Scan using plan_20260614_pkey" in plan
+    assert "Index Cond: ((person_id = " in plan
+    assert "Materialize" not in plan
     assert "Seq Scan" not in plan
     assert "plan_20260613" not in plan
 
