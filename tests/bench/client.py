@@ -48,25 +48,56 @@ async def post_all(
         RuntimeError: an answer was not ``wanted``.
     """
     parts = urlsplit(url)
+    requests = [
+        _head("POST", parts.path, parts.netloc, authorization)
+        + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        + body
+        for body in bodies
+    ]
+    return await _ask_all(url, requests, connections, per_s, wanted)
+
+
+async def get_all(
+    url: str, paths: Sequence[str], *, authorization: str, connections: int
+) -> Answers:
+    """Get every one of ``paths`` at the host of ``url`` over ``connections``.
+
+    Raises:
+        RuntimeError: an answer was none of success.
+    """
+    host = urlsplit(url).netloc
+    requests = [_head("GET", path, host, authorization) + b"\r\n" for path in paths]
+    return await _ask_all(url, requests, connections, None, lambda status: status < 300)
+
+
+def _head(method: str, path: str, host: str, authorization: str) -> bytes:
+    return (
+        f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {authorization}\r\n"
+    ).encode()
+
+
+async def _ask_all(
+    url: str,
+    requests: Sequence[bytes],
+    connections: int,
+    per_s: float | None,
+    wanted: Callable[[int], bool],
+) -> Answers:
+    parts = urlsplit(url)
     if parts.hostname is None:
         raise ValueError(f"{url} names no host")
-    waiting = iter(enumerate(bodies))
+    waiting = iter(enumerate(requests))
     latencies: list[float] = []
     started_s = time.perf_counter()
 
     async def work() -> None:
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         try:
-            for number, body in waiting:
+            for number, request in waiting:
                 if per_s is not None:
                     await asyncio.sleep(started_s + number / per_s - time.perf_counter())
-                head = (
-                    f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-                    f"Authorization: {authorization}\r\nContent-Type: application/json\r\n"
-                    f"Content-Length: {len(body)}\r\n\r\n"
-                )
                 asked_s = time.perf_counter()
-                writer.write(head.encode() + body)
+                writer.write(request)
                 status = await _read_answer(reader)
                 latencies.append(time.perf_counter() - asked_s)
                 if not wanted(status):

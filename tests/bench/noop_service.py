@@ -1,4 +1,4 @@
-"""The least that a write can cost: our whole edge around a handler that does nothing.
+"""The least that a request can cost: our whole edge around handlers that do nothing.
 
 ``python -m tests.bench.noop_service`` reads NOOP_HTTP_PORT and NOOP_API_KEYS_FILE.
 """
@@ -6,7 +6,7 @@
 import os
 from typing import Any
 
-from litestar import Request, post
+from litestar import Request, get, post
 
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import load_api_keys, require
@@ -25,12 +25,20 @@ async def do_nothing(request: Request[Any, Any, Any]) -> dict[str, int]:
     return {"fields": len(parse_json(await request.body()))}
 
 
+@get("/v1/noop", guards=[require("users:read")])
+async def say_nothing() -> dict[str, int]:
+    """Answer."""
+    return {"fields": 0}
+
+
 async def _serve() -> None:
     auth = load_api_keys(
         os.environ["NOOP_API_KEYS_FILE"], env="development", variable="NOOP_API_KEYS_FILE"
     )
     health = Health(current_stopping())
-    app = create_app([do_nothing], title="No-op", version="0", auth=auth, health=health)
+    app = create_app(
+        [do_nothing, say_nothing], title="No-op", version="0", auth=auth, health=health
+    )
     server = HttpServer(app, "127.0.0.1", int(os.environ["NOOP_HTTP_PORT"]))
     server.bind()
     await supervise([], [server], drain_timeout_s=5)
