@@ -10,6 +10,9 @@ from uuid import UUID
 _OCCURRENCES = UUID("6f2c1a0e-6f0b-5d0a-9a53-0d8c3f1b7e21")
 _NAMED = hashlib.sha1(_OCCURRENCES.bytes, usedforsecurity=False)
 _VARIANTS = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_48_BITS = (1 << 48) - 1
+_VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
+_RANDOM_BITS = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
 _KEY = re.compile(r"(\d{4}-\d{2}-\d{2})/([0-9a-f-]{36})/([a-z][a-z0-9_]*)")
 
 
@@ -17,9 +20,7 @@ def new_id() -> UUID:
     """Return a new UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then random bits."""
     milliseconds = time.time_ns() // 1_000_000
     random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & (1 << 48) - 1) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
+    value = (milliseconds & _48_BITS) << 80 | random & _RANDOM_BITS | _VERSION_AND_VARIANT
     return UUID(int=value)
 
 

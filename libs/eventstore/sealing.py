@@ -19,13 +19,12 @@ class SealError(Exception):
 
 def new_key() -> bytes:
     """Return a new random key of 256 bits."""
-    return AESGCM.generate_key(bit_length=KEY_BYTES * 8)
+    return os.urandom(KEY_BYTES)
 
 
 def seal(key: bytes, plaintext: bytes, *, aad: bytes) -> bytes:
     """Return ``plaintext`` encrypted and bound to ``aad``."""
-    nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plaintext, aad)
+    return _seal(AESGCM(key), plaintext, aad=aad)
 
 
 def unseal(key: bytes, sealed: bytes, *, aad: bytes) -> bytes:
@@ -34,10 +33,7 @@ def unseal(key: bytes, sealed: bytes, *, aad: bytes) -> bytes:
     Raises:
         SealError: wrong key, wrong place, or tampered with.
     """
-    try:
-        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
-    except InvalidTag as error:
-        raise SealError("the sealed text does not open with this key at this place") from error
+    return _unseal(AESGCM(key), sealed, aad=aad)
 
 
 class KeyRing:
@@ -47,11 +43,11 @@ class KeyRing:
     """
 
     def __init__(self, master: bytes | None) -> None:
-        self._master = master
+        self._master = None if master is None else AESGCM(master)
 
     def wrap(self, key: bytes, *, owner: bytes) -> bytes:
         """Return ``key`` in the form in which it is stored for ``owner``."""
-        return key if self._master is None else seal(self._master, key, aad=owner)
+        return key if self._master is None else _seal(self._master, key, aad=owner)
 
     def unwrap(self, stored: bytes, *, owner: bytes) -> bytes:
         """Return the key that ``stored`` holds for ``owner``.
@@ -61,4 +57,16 @@ class KeyRing:
         """
         if self._master is None:
             return stored
-        return unseal(self._master, stored, aad=owner)
+        return _unseal(self._master, stored, aad=owner)
+
+
+def _seal(cipher: AESGCM, plaintext: bytes, *, aad: bytes) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + cipher.encrypt(nonce, plaintext, aad)
+
+
+def _unseal(cipher: AESGCM, sealed: bytes, *, aad: bytes) -> bytes:
+    try:
+        return cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
+    except InvalidTag as error:
+        raise SealError("the sealed text does not open with this key at this place") from error

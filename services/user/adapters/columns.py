@@ -3,7 +3,7 @@
 import msgspec
 
 from services.user.domain.dates import month_day_number
-from services.user.domain.emails import address_of
+from services.user.domain.emails import key_of
 from services.user.domain.profile import Profile
 from services.user.domain.texts import search_key
 
@@ -22,7 +22,7 @@ class SearchColumns(msgspec.Struct, frozen=True):
 def search_columns(profile: Profile) -> SearchColumns:
     """Return the searched fields of ``profile``."""
     return SearchColumns(
-        email_key=address_of(profile.email).key,
+        email_key=key_of(profile.email),
         external_id=profile.external_id,
         name_key=search_key(f"{profile.first_name} {profile.last_name}"),
         family_name_key=search_key(profile.last_name),

@@ -1,5 +1,6 @@
 """The stored form of events and states: JSON, sealed in the log, open in the present state."""
 
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -38,7 +39,13 @@ def decode_state(text: str | bytes) -> Person:
 
 def encode_metadata(change: Change, *, caller: str, traceparent: str | None) -> str:
     """Return what is told openly beside ``change``."""
-    return _encoder.encode(Metadata(change.changed, caller, traceparent)).decode()
+    return _metadata(change.changed, caller, traceparent)
+
+
+@lru_cache(maxsize=256)
+def _metadata(changed: tuple[str, ...], caller: str, traceparent: str | None) -> str:
+    """Return it as JSON; the lines of an import have few different ones."""
+    return _encoder.encode(Metadata(changed, caller, traceparent)).decode()
 
 
 def seal_state(person: Person, state: bytes, *, key: bytes) -> bytes:

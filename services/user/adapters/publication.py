@@ -18,12 +18,13 @@ def message_of(change: Change, *, recorded_at: datetime, traceparent: str | None
     Its id is made of the person and the version, so every copy bears the same one.
     """
     state = change.after
+    person_id = str(state.id)
     event = envelope.event(
         _data_of(change.type, state),
-        event_id=f"{state.id}/{state.version}",
+        event_id=f"{person_id}/{state.version}",
         type_name=change.type,
         source=SOURCE,
-        subject=str(state.id),
+        subject=person_id,
         time=recorded_at,
         traceparent=traceparent,
     )

@@ -10,10 +10,10 @@ from uuid import UUID
 import msgspec
 
 from services.user.adapters.appending import append_registrations
-from services.user.adapters.columns import search_columns
 from services.user.adapters.metrics import IMPORT_LINES
 from services.user.adapters.reading import Bearers, list_registrations, match_people
 from services.user.adapters.store import Origin, Store, UnavailableError
+from services.user.domain.emails import key_of
 from services.user.domain.errors import FieldError, Invalid
 from services.user.domain.person import Person, register_person
 from services.user.domain.profile import Profile, Rules, parse_profile
@@ -145,7 +145,7 @@ class PeopleImport:
         """Compare candidates with the living people who bear their addresses and external ids."""
         if not candidates:
             return []
-        keys = [search_columns(one.profile).email_key for one in candidates]
+        keys = [key_of(one.profile.email) for one in candidates]
         external_ids = [one.profile.external_id for one in candidates]
         found = await match_people(self._store, keys, external_ids)
         changed = [there.id for bearers in found if (there := bearers.only) and there.version > 1]

@@ -31,14 +31,9 @@ def parse_date(value: object, *, today: date) -> str:
         FieldRefusedError: another form, no such day, before 1900-01-01, or after ``today``.
     """
     text = text_of(value)
-    if yearless := _YEARLESS.fullmatch(text):
-        _existing(_A_LEAP_YEAR, int(yearless[1]), int(yearless[2]))
-        return text
     if not _FULL.fullmatch(text):
-        raise FieldRefusedError(
-            "invalid_date", "must be like 1990-06-14, or --06-14 without a year"
-        )
-    day = _existing(int(text[:4]), int(text[5:7]), int(text[8:]))
+        return _yearless(text)
+    day = _day_of(text)
     if day < EARLIEST:
         raise FieldRefusedError("date_too_early", f"must not be before {EARLIEST.isoformat()}")
     if day > today:
@@ -61,6 +56,23 @@ def is_after(later: str, earlier: str) -> bool | None:
     if later.startswith("-") or earlier.startswith("-"):
         return None
     return later > earlier
+
+
+def _yearless(text: str) -> str:
+    found = _YEARLESS.fullmatch(text)
+    if found is None:
+        raise FieldRefusedError(
+            "invalid_date", "must be like 1990-06-14, or --06-14 without a year"
+        )
+    _existing(_A_LEAP_YEAR, int(found[1]), int(found[2]))
+    return text
+
+
+def _day_of(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return _existing(int(text[:4]), int(text[5:7]), int(text[8:]))
 
 
 def _existing(year: int, month: int, day: int) -> date:

@@ -42,6 +42,12 @@ def address_of(email: str) -> Address:
     return _checked(email)
 
 
+def key_of(email: str) -> str:
+    """Return the key of an ``email`` that was accepted before, without judging it again."""
+    local, _, domain = email.rpartition("@")
+    return _key(local, _ascii_domain(domain))
+
+
 def deliverable(email: str) -> str:
     """Return the address as mail servers want it: the local part as given, an ASCII domain."""
     if email.isascii():

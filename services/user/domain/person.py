@@ -1,6 +1,7 @@
 """A person's state, and what each command makes of it: one event and the state after it."""
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
@@ -78,7 +79,8 @@ class RetentionOver(msgspec.Struct, frozen=True):
 
 def register_person(person_id: UUID, profile: Profile, now: datetime) -> Change:
     """Return the registration of a new person."""
-    given = (name for name in Profile.__struct_fields__ if getattr(profile, name))
+    values = zip(Profile.__struct_fields__, msgspec.structs.astuple(profile), strict=True)
+    given = [name for name, value in values if value]
     person = Person(
         id=person_id,
         version=1,
@@ -88,8 +90,8 @@ def register_person(person_id: UUID, profile: Profile, now: datetime) -> Change:
         active_since=now,
         created_at=now,
         changed_at=now,
-        dates_since={name: now for name in DATE_FIELDS if getattr(profile, name)},
-        registered=local_day_at(now, profile.timezone).isoformat(),
+        dates_since={name: now for name in DATE_FIELDS if name in given},
+        registered=_local_day(now, profile.timezone),
     )
     return Change(USER_REGISTERED, person, tuple(given))
 
@@ -161,6 +163,12 @@ def erase_person(person: Person) -> Change:
     """Return the erasure of ``person``, of whom only the id and the version remain."""
     version = person.version + 1
     return Change(USER_ERASED, Tombstone(id=person.id, version=version, schedule_version=version))
+
+
+@lru_cache(maxsize=1024)
+def _local_day(now: datetime, zone: str) -> str:
+    """Return the day that calendars in ``zone`` show; many register in one batch, few zones."""
+    return local_day_at(now, zone).isoformat()
 
 
 def _dates_since(person: Person, profile: Profile, now: datetime) -> dict[str, datetime]:

@@ -92,16 +92,17 @@ def _values(document: Mapping[str, Any], rules: Rules) -> tuple[dict[str, Any], 
     values: dict[str, Any] = {}
     errors: list[FieldError] = []
     for name, value in document.items():
-        parse = _PARSERS.get(name)
-        if parse is None:
-            errors.append(unknown_field(name))
-        elif value is None and name in _DEFAULTS:
-            values[name] = _DEFAULTS[name]
-        else:
-            try:
-                values[name] = parse(value, rules)
-            except FieldRefusedError as refused:
-                errors.append(refused.at("/" + name))
+        try:
+            if value is None and name in _DEFAULTS:
+                values[name] = _DEFAULTS[name]
+            elif name in _PARSERS:
+                values[name] = _PARSERS[name](value)
+            elif name in _PARSERS_BY_RULES:
+                values[name] = _PARSERS_BY_RULES[name](value, rules)
+            else:
+                errors.append(unknown_field(name))
+        except FieldRefusedError as refused:
+            errors.append(refused.at("/" + name))
     return values, errors
 
 
@@ -115,7 +116,7 @@ def _ordered(profile: Profile) -> Profile | Invalid:
     return profile
 
 
-def _parse_leap_day(value: object, _: Rules) -> str:
+def _parse_leap_day(value: object) -> str:
     if value in _LEAP_DAYS:
         return str(value)
     raise FieldRefusedError("invalid_leap_day", "must be feb28 or mar1")
@@ -131,21 +132,27 @@ def _parse_opt_outs(value: object, rules: Rules) -> tuple[str, ...]:
     return tuple(sorted(set(value)))
 
 
-_PARSERS: dict[str, Callable[[object, Rules], Any]] = {
-    "first_name": lambda value, _: parse_name(value),
-    "last_name": lambda value, _: parse_name(value),
-    "email": lambda value, _: parse_email(value),
-    "timezone": lambda value, _: parse_zone(value),
-    "birthday": lambda value, rules: parse_date(value, today=rules.today),
-    "anniversary": lambda value, rules: parse_date(value, today=rules.today),
-    "locale": lambda value, _: parse_locale(value),
+def _parse_dated(value: object, rules: Rules) -> str:
+    return parse_date(value, today=rules.today)
+
+
+_PARSERS: dict[str, Callable[[object], str]] = {
+    "first_name": parse_name,
+    "last_name": parse_name,
+    "email": parse_email,
+    "timezone": parse_zone,
+    "locale": parse_locale,
     "leap_day": _parse_leap_day,
-    "opt_outs": _parse_opt_outs,
-    "external_id": lambda value, _: parse_external_id(value),
-    "location_city": lambda value, _: parse_name(value),
-    "location_country": lambda value, _: parse_name(value),
+    "external_id": parse_external_id,
+    "location_city": parse_name,
+    "location_country": parse_name,
 }
-_FIELDS = Nearest(_PARSERS, alike_at_least=0.7)
+_PARSERS_BY_RULES: dict[str, Callable[[object, Rules], Any]] = {
+    "birthday": _parse_dated,
+    "anniversary": _parse_dated,
+    "opt_outs": _parse_opt_outs,
+}
+_FIELDS = Nearest(Profile.__struct_fields__, alike_at_least=0.7)
 _DEFAULTS: dict[str, Any] = {
     "birthday": None,
     "anniversary": None,

@@ -1,6 +1,6 @@
 """What one line of a file cannot show: values repeated, or suspicious in numbers."""
 
-from services.user.domain.emails import address_of
+from services.user.domain.emails import key_of
 from services.user.domain.errors import FieldError
 from services.user.domain.profile import Profile
 
@@ -38,7 +38,7 @@ class RepetitionWatch:
 
     def look(self, line: int, profile: Profile) -> tuple[FieldError, ...]:
         """Return which fields of ``profile`` an earlier line has already, and remember it."""
-        given = {"email": address_of(profile.email).key, "external_id": profile.external_id}
+        given = {"email": key_of(profile.email), "external_id": profile.external_id}
         marks = {name: (name, hash(text)) for name, text in given.items() if text is not None}
         repeated = {name: self._lines[mark] for name, mark in marks.items() if mark in self._lines}
         if not repeated and len(self._lines) < REMEMBERED * len(given):

@@ -77,7 +77,9 @@ def search_key(text: str) -> str:
 
     At most 200 code points of it count, so that an index can hold every one.
     """
-    return unicodedata.normalize("NFKC", text).casefold()[:_SEARCHED_MAX]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return text.casefold()[:_SEARCHED_MAX]
 
 
 def _visible(text: str) -> str:

@@ -44,10 +44,15 @@ def read_line(text: bytes) -> dict[str, Any] | FieldError:
         value = _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         value = None
-    is_flat = isinstance(value, dict) and not any(isinstance(one, dict) for one in value.values())
-    if is_flat and len(_MEMBER.findall(text)) == len(value):
+    is_flat = isinstance(value, dict) and dict not in map(type, value.values())
+    if is_flat and _has_no_repeated_name(text, names=len(value)):
         return value  # type: ignore[no-any-return]
     return _read_strictly(text)
+
+
+def _has_no_repeated_name(text: bytes, *, names: int) -> bool:
+    """Tell whether a flat object has as many members as ``names``; each has a colon of its own."""
+    return text.count(b":") == names or len(_MEMBER.findall(text)) == names
 
 
 def _read_strictly(text: bytes) -> dict[str, Any] | FieldError:
