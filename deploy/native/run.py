@@ -83,11 +83,14 @@ async def _start_inbox(system: System) -> dict[str, str]:
 
 
 def _tell_where(instance: Instance, system: System, environ: Mapping[str, str]) -> None:
-    lines = [f"  {name:<12}{system.url(name)}" for name in system.processes]
-    lines += [f"  {service} docs   {system.url(service)}/docs" for service in SERVICES]
-    _tell("running; Ctrl-C ends it\n" + "\n".join(lines))
-    print(f"  API key     {environ['JUBILEE_API_KEY']}\n  logs        {instance.logs}", flush=True)
-    print(f"  variables   . {instance.env_file}", flush=True)
+    places = {name: system.url(name) for name in system.processes}
+    places |= {f"{service} docs": f"{system.url(service)}/docs" for service in SERVICES}
+    places |= {"API key": environ["JUBILEE_API_KEY"], "logs": str(instance.logs)}
+    if clock := environ.get("JUBILEE_CLOCK"):
+        places["clock"] = clock
+    places["variables"] = f". {instance.env_file}"
+    lines = [f"  {name:<17}{place}" for name, place in places.items()]
+    _tell("\n".join(["running; Ctrl-C ends it", *lines]))
 
 
 def _note(instance: Instance, *, running: bool) -> None:
