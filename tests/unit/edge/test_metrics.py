@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +15,15 @@ from libs.telemetry.metrics import (
 )
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _only_for_a_test() -> Iterator[None]:
+    """Take out of the catalogue what a test declares: the page of all metrics is made from it."""
+    before = dict(METRICS)
+    yield
+    METRICS.clear()
+    METRICS.update(before)
 
 
 def fresh(suffix: str) -> str:
