@@ -128,7 +128,11 @@ async def publish(
     greetings: Provided[Greetings],
     request: Request[Any, Any, Any],
 ) -> Chosen:
-    """Publish a text as the next version; every dispatcher writes from it within seconds."""
+    """Publish a text as the next version; every dispatcher writes from it within seconds.
+
+    It may use `{{ first_name }}`, which text and html must show, `{{ last_name }}`, `{{ years }}`
+    and `{{ ordinal }}`; the last two are empty where the years are unknown.
+    """
     _check_kind(data.kind, greetings)
     text = PublishedText(
         SHIPPED,
