@@ -84,7 +84,8 @@ def _create(venv: Path) -> None:
         version = f"python3.{sys.version_info.minor}"
         packages.install(
             [f"{version}-venv"],
-            otherwise=f"install the package {version}-venv (or a Python that brings ensurepip)",
+            otherwise="call `make PYTHON=/path/to/it ...` with a Python that brings ensurepip",
+            soon=packages.SERVICES,
         )
     if _works(python, "-c", "pass"):
         _run([str(python), "-m", "ensurepip", "--default-pip"], "putting pip into .venv")

@@ -21,7 +21,7 @@ SERVICES = ("postgresql", "rabbitmq-server")
 APT = ("apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0")
 
 
-def install(names: list[str], *, otherwise: str) -> None:
+def install(names: list[str], *, otherwise: str, soon: tuple[str, ...] = ()) -> None:
     """Install Debian packages as root or through sudo; say which before, ask nothing.
 
     Services the packages bring are neither started now nor enabled for the next boot, and no
@@ -29,14 +29,12 @@ def install(names: list[str], *, otherwise: str) -> None:
 
     Raises:
         CannotContinueError: apt-get or the right to use it is missing, or it failed;
-            ``otherwise`` is the way out that the sentence names.
+            ``otherwise`` is the way out that the sentence names, ``soon`` what it offers to install
+            along with them.
     """
     root = _way_to_root()
     if shutil.which("apt-get") is None or root is None:
-        raise CannotContinueError(
-            f"{' and '.join(names)} is missing, and installing it takes apt-get and root, or sudo "
-            f"without a password: {otherwise}"
-        )
+        raise CannotContinueError(_without_root(names, otherwise, soon))
     print(
         f"jubilee: installing {', '.join(names)} with apt-get (their own services are not started)",
         file=sys.stderr,
@@ -50,6 +48,17 @@ def install(names: list[str], *, otherwise: str) -> None:
             otherwise,
         )
     _keep_disabled(root, [name for name in names if name in SERVICES])
+
+
+def _without_root(names: list[str], otherwise: str, soon: tuple[str, ...]) -> str:
+    missing = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} missing"
+    if shutil.which("apt-get") is None:
+        return f"{missing}, and there is no apt-get to install it with: {otherwise}"
+    return (
+        f"{missing}, and installing takes root, or sudo without a password. Do it once yourself:\n"
+        f"  sudo apt-get install --no-install-recommends {' '.join([*names, *soon])}\n"
+        f"or {otherwise}"
+    )
 
 
 def _way_to_root() -> list[str] | None:

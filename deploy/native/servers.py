@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,10 +22,13 @@ from deploy.native import (
 from deploy.native.errors import CannotContinueError
 from deploy.native.instance import ROOT, Instance, State
 
+ELSEWHERE = (
+    "set JUBILEE_USE_DOCKER=1 with a Docker engine, or give USER_, PLANNER_ and DISPATCHER_ +"
+    " DATABASE_URL and BROKER_URL"
+)
 WAYS_OUT = (
     "install postgresql and rabbitmq-server yourself (macOS: `brew install postgresql@16 rabbitmq`,"
-    " Fedora: `dnf install postgresql-server rabbitmq-server`), or set JUBILEE_USE_DOCKER=1 with a"
-    " Docker engine, or give USER_, PLANNER_ and DISPATCHER_ + DATABASE_URL and BROKER_URL"
+    f" Fedora: `dnf install postgresql-server rabbitmq-server`), or {ELSEWHERE}"
 )
 MIGRATING_S = 300.0
 
@@ -161,7 +165,7 @@ def _programs(wanted: set[str]) -> dict[str, Path]:
     }
     missing = [finders[server][1] for server in sorted(wanted) if finders[server][0]() is None]
     if missing:
-        packages.install(missing, otherwise=WAYS_OUT)
+        packages.install(missing, otherwise=ELSEWHERE if shutil.which("apt-get") else WAYS_OUT)
     found = {server: finders[server][0]() for server in wanted}
     programs = {server: folder for server, folder in found.items() if folder is not None}
     if len(programs) < len(wanted):

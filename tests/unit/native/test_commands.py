@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.native import packages
 from deploy.native.bootstrap import bring_up_to_date
 from deploy.native.errors import CannotContinueError
 from deploy.native.instance import ROOT
@@ -140,3 +142,21 @@ def test_an_engine_asked_for_and_absent_is_one_sentence_and_can_be_forgotten(
     assert done.stderr.startswith("jubilee: JUBILEE_USE_DOCKER is set, but")
     assert len(done.stderr.splitlines()) == 1
     assert _native("--folder", folder, "reset").returncode == 0
+
+
+def test_who_may_not_install_is_given_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packages, "_way_to_root", lambda: None)
+    monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
+    with pytest.raises(CannotContinueError) as caught:
+        packages.install(["python3.11-venv"], otherwise="do without", soon=packages.SERVICES)
+    assert str(caught.value).splitlines() == [
+        (
+            "python3.11-venv is missing, and installing takes root, or sudo without a password."
+            " Do it once yourself:"
+        ),
+        "  sudo apt-get install --no-install-recommends python3.11-venv postgresql rabbitmq-server",
+        "or do without",
+    ]
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(CannotContinueError, match="no apt-get to install it with: do without"):
+        packages.install(["postgresql"], otherwise="do without")
