@@ -66,6 +66,12 @@ async def find_template(connection: Connection, version: int) -> PublishedText |
     return _published(row) if row else None
 
 
+async def find_chosen_text(connection: Connection, kind: str, locale: str) -> PublishedText | None:
+    """Return the published text that holds for a kind and language; None where none does."""
+    row = await connection.fetchrow(SQL.find_chosen_text, kind, locale)
+    return _published(row) if row else None
+
+
 async def list_templates(
     connection: Connection, *, before: int, limit: int
 ) -> list[TemplateVersion]:

@@ -23,7 +23,8 @@ async def publish_text(
 ) -> int:
     """Keep a text as the next version, let it hold from now on, and return its version.
 
-    ``text.kind`` is known. Other processes write from it as soon as they look again.
+    Where exactly this text holds already nothing changes: a request whose answer was lost may be
+    repeated. ``text.kind`` is known. Other processes write from it as soon as they look again.
 
     Raises:
         TemplateRefusedError: it cannot be published; nothing was kept.
@@ -32,10 +33,14 @@ async def publish_text(
         raise TemplateRefusedError(faults)
     async with pool.acquire() as connection, connection.transaction():
         await templates.lock_texts(connection)
-        version = await templates.put_template(connection, text, now=now, by=by)
-        await templates.choose_template(
-            connection, text.kind, text.locale, version=version, now=now, by=by
-        )
+        held = await templates.find_chosen_text(connection, text.kind, text.locale)
+        if held is not None and held.template == text.template:
+            version = held.version
+        else:
+            version = await templates.put_template(connection, text, now=now, by=by)
+            await templates.choose_template(
+                connection, text.kind, text.locale, version=version, now=now, by=by
+            )
     await keep_texts(pool, greetings)
     return version
 

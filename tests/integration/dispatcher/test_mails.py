@@ -281,6 +281,16 @@ async def test_texts_are_published_rolled_back_and_taken_back(office: Office) ->
     assert (await office.call("POST", "/v1/templates/99999/activate"))[0] == 404
 
 
+async def test_publishing_what_holds_already_changes_nothing(office: Office) -> None:
+    new = {"kind": "birthday", "locale": "nl", **GOOD}
+    first = await office.call("POST", "/v1/templates", new)
+    assert await office.call("POST", "/v1/templates", new) == first
+    other = await office.call("POST", "/v1/templates", {**new, "subject": "Vandaag"})
+    again = await office.call("POST", "/v1/templates", new)
+    versions = [body["version"] - first[1]["version"] for _, body in (other, again)]
+    assert versions == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer", "detail"),
     [
