@@ -26,14 +26,24 @@ class Point(enum.Enum):
 class KillSwitch:
     """Calls ``kill`` once, when a statement containing ``sql`` reaches ``point``.
 
-    Nothing is forwarded after that: the process dies not knowing what came of it.
+    Nothing is forwarded after that: the process dies not knowing what came of it. Without ``sql``
+    it waits to be set.
     """
 
-    def __init__(self, sql: str, point: Point) -> None:
-        self.sql = sql.encode()
-        self.point = point
+    def __init__(self, sql: str = "", point: Point = Point.BEFORE_STATEMENT) -> None:
         self.kill: Callable[[], None] = lambda: None
         self.fired = asyncio.Event()
+        self.set(sql, point)
+
+    def set(self, sql: str, point: Point) -> None:
+        """Wait for another point: the proxy serves the next process until it dies there."""
+        self.sql = sql.encode()
+        self.point = point
+        self.fired.clear()
+
+    def defuse(self) -> None:
+        """Let the next process live."""
+        self.set("", Point.BEFORE_STATEMENT)
 
     def fire(self) -> None:
         if not self.fired.is_set():
@@ -64,7 +74,7 @@ class _Conversation:
         return False
 
     def _runs(self, text: bytes) -> bool:
-        if self._switch.sql not in text:
+        if not self._switch.sql or self._switch.sql not in text:
             return False
         self._is_armed = True
         return self._switch.point is Point.BEFORE_STATEMENT
