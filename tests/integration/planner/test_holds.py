@@ -132,6 +132,21 @@ async def test_a_paused_row_is_judged_once_and_not_again(world: World) -> None:
     assert await world.release_day(TODAY) == []
 
 
+async def test_a_paused_row_that_a_rebuild_doubts_is_asked_for_once_when_it_is_too_late(
+    world: World,
+) -> None:
+    await planned(world, BERLINER)
+    await paused(world)
+    await world.pool.execute("UPDATE plan SET requested_version = 0")
+    assert await world.release_at(NINE) == []
+    (request,) = await world.release_at("2026-06-16 07:01")
+    assert await world.release() == []
+    await world.hand_back(request, "expired")
+    assert await world.release_at("2026-06-16 07:02") == []
+    assert await world.state(BERLINER, TODAY) == ("expired", "paused")
+    assert await world.release_day(TODAY) == []
+
+
 async def test_resuming_one_of_two_pauses_leaves_what_the_other_holds(world: World) -> None:
     await planned(world, TWICE, BERLINER)
     of_person = await paused(world, person=TWICE)

@@ -5,7 +5,8 @@
 -- A released row is asked for again $4 of real time later, and keeps by which version of its person
 -- it was requested.
 -- One that a rebuild made anew is requested even if it is too late: what it replaces may have been
--- sent, and then the dispatcher says so instead of sending anything.
+-- sent, and then the dispatcher says so instead of sending anything. So even while it is paused: put
+-- off until it is too late it would be due again at once, for ever.
 -- Rows another planner holds are skipped, so planners never wait for each other.
 -- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
 -- Needs lock_holds_shared and read_by_index.
@@ -25,7 +26,7 @@ WITH due AS MATERIALIZED (
             WHEN hold.hold = 'called_off' THEN 'called_off'
             WHEN recipient.schedule_version > due.person_version THEN 'stale'
             WHEN due.expires_at < $1 AND due.requested_version IS DISTINCT FROM 0 THEN 'too_late'
-            WHEN hold.hold = 'paused' THEN 'paused'
+            WHEN hold.hold = 'paused' AND due.expires_at >= $1 THEN 'paused'
             ELSE 'released'
         END AS verdict
     FROM due
