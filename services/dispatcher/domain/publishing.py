@@ -60,23 +60,24 @@ def _part_faults(part: Part, source: str, required: tuple[str, ...]) -> Iterator
 
 
 def _sample_faults(part: Part, render: Render) -> Iterator[TemplateFault]:
-    """Fill a text with samples; each fault is told once."""
-    told: set[TemplateFault] = set()
+    """Fill a text with samples; each fault is told once, with the first years that show it."""
+    found: dict[tuple[str, int | None], list[int | None]] = {}
     for years in SAMPLE_YEARS:
         for fault in _faults_with(part, render, years):
-            if fault not in told:
-                told.add(fault)
-                yield fault
+            found.setdefault((fault.reason, fault.line), []).append(years)
+    for (reason, line), shown_by in found.items():
+        when = "" if len(shown_by) == len(SAMPLE_YEARS) else f": {_spoken(shown_by[0])}"
+        yield TemplateFault(part, f"{reason}{when}", line)
 
 
 def _faults_with(part: Part, render: Render, years: int | None) -> Iterator[TemplateFault]:
     try:
         filled = render(_sample(years))
     except UNFILLABLE:
-        yield TemplateFault(part, f"it cannot be filled: {_spoken(years)}")
+        yield TemplateFault(part, "it cannot be filled")
         return
     if not filled.strip():
-        yield TemplateFault(part, f"it is empty: {_spoken(years)}")
+        yield TemplateFault(part, "it is empty")
     if part == "html":
         for fault in find_markup_faults(filled):
             yield TemplateFault(part, fault.reason, fault.line)
@@ -101,4 +102,6 @@ def _sample(years: int | None) -> Values:
 
 
 def _spoken(years: int | None) -> str:
-    return "where the years are unknown" if years is None else f"with {years} years"
+    if years is None:
+        return "where the years are unknown"
+    return "with 1 year" if years == 1 else f"with {years} years"
