@@ -36,6 +36,11 @@ from services.dispatcher.adapters.dkim import DkimKeyError, DkimSigner, read_dki
 from services.dispatcher.adapters.mime import MimeWriter, Sender
 from services.dispatcher.adapters.permits import Rate
 from services.dispatcher.adapters.providers.file import FileProvider
+from services.dispatcher.adapters.providers.http_connections import (
+    HttpTarget,
+    HttpUrlError,
+    read_http_url,
+)
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
 from services.dispatcher.adapters.providers.provider import Provider
 from services.dispatcher.adapters.providers.smtp import SmtpProvider
@@ -109,7 +114,7 @@ def make_provider(settings: DispatcherSettings) -> Provider:
             return _smtp_provider(settings, url, sender)
         case "vendor":
             return VendorProvider(
-                url,
+                _http_target(url),
                 connections=settings.provider_connections,
                 timeout_s=timeout_s,
                 keys_live_s=settings.provider_keys_live_s,
@@ -125,6 +130,13 @@ def make_provider(settings: DispatcherSettings) -> Provider:
             )
         case "file":
             return FileProvider(Path(url.removeprefix("file://")), timeout_s=timeout_s)
+
+
+def _http_target(url: str) -> HttpTarget:
+    try:
+        return read_http_url(url)
+    except HttpUrlError as error:
+        raise StartupError(f"DISPATCHER_PROVIDER_URL: {error}") from error
 
 
 def _provider_url(settings: DispatcherSettings) -> str:

@@ -19,6 +19,7 @@ from deploy.demo.witness_clock import read_clock
 from libs.ids import new_id, occurrence_key, occurrence_uuid
 from services.dispatcher.adapters.mime import Sender
 from services.dispatcher.adapters.providers.file import FileProvider
+from services.dispatcher.adapters.providers.http_connections import read_http_url
 from services.dispatcher.adapters.providers.postmark import PostmarkProvider
 from services.dispatcher.adapters.providers.provider import Provider
 from services.dispatcher.adapters.providers.smtp import SmtpProvider
@@ -105,7 +106,7 @@ def pointed_at(name: str, port: int, *, scheme: str = "http") -> Provider:
 
 
 def _vendor(url: str) -> Provider:
-    return VendorProvider(url, connections=8, timeout_s=TIMEOUT_S)
+    return VendorProvider(read_http_url(url), connections=8, timeout_s=TIMEOUT_S)
 
 
 def _postmark(url: str) -> Provider:

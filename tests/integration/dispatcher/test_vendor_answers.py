@@ -9,6 +9,7 @@ import pytest
 
 from libs.clock import monotonic_s
 from libs.ids import occurrence_uuid
+from services.dispatcher.adapters.providers.http_connections import read_http_url
 from services.dispatcher.adapters.providers.vendor import VendorProvider
 from services.dispatcher.domain.delivery import Accepted, Deferred, Refused, Result, Unknown
 from services.dispatcher.domain.greeting import Mail
@@ -58,7 +59,10 @@ async def sent(
     port: int, mails: Sequence[Mail], *, timeout_s: float = TIMEOUT_S, keys_live_s: float = 0.0
 ) -> list[Result]:
     provider = VendorProvider(
-        f"http://127.0.0.1:{port}", connections=2, timeout_s=timeout_s, keys_live_s=keys_live_s
+        read_http_url(f"http://127.0.0.1:{port}"),
+        connections=2,
+        timeout_s=timeout_s,
+        keys_live_s=keys_live_s,
     )
     try:
         return await provider.deliver(mails, start_before_s=monotonic_s() + 60)

@@ -2,7 +2,8 @@
 
 ``Retry-After`` (RFC 9110, 10.2.3) on refusals; on any answer the rate limit's remaining requests
 and its reset, as ``RateLimit-…`` or ``X-RateLimit-…``. Points in time are measured against the
-``Date`` of the same answer: only the server's own clock knows what it meant.
+``Date`` of the same answer: only the server's own clock knows what it meant. Names of headers are
+asked for in lower case.
 """
 
 import math
@@ -13,7 +14,7 @@ from email.utils import parsedate_to_datetime
 
 LONGEST_PAUSE_S = 3600.0
 
-_PREFIXES = ("RateLimit-", "X-RateLimit-", "X-Rate-Limit-")
+_PREFIXES = ("ratelimit-", "x-ratelimit-", "x-rate-limit-")
 _EPOCH_S = 1_000_000_000.0
 """A reset beyond this is a point in time (Unix seconds), not a number of seconds from now."""
 _REMAINING = re.compile(r"(?:^|[;,\s])(?:r|remaining)=(\d+)")
@@ -25,7 +26,7 @@ def pause_s(headers: Mapping[str, str]) -> float | None:
 
     Never more than an hour, and 0 for a moment that has passed.
     """
-    if (given := headers.get("Retry-After")) is not None:
+    if (given := headers.get("retry-after")) is not None:
         return _bounded(_seconds_until(given, headers))
     return _bounded(_until_reset(headers))
 
@@ -39,20 +40,20 @@ def _seconds_until(given: str, headers: Mapping[str, str]) -> float | None:
     number = _number(given)
     if number is not None:
         return number
-    then, now = _instant(given), _instant(headers.get("Date", ""))
+    then, now = _instant(given), _instant(headers.get("date", ""))
     return (then - now).total_seconds() if then and now else None
 
 
 def _until_reset(headers: Mapping[str, str]) -> float | None:
-    reset_s = _number(_limit(headers, "Reset", _RESET))
+    reset_s = _number(_limit(headers, "reset", _RESET))
     if reset_s is None or reset_s < _EPOCH_S:
         return reset_s
-    now = _instant(headers.get("Date", ""))
+    now = _instant(headers.get("date", ""))
     return reset_s - now.timestamp() if now else None
 
 
 def _remaining(headers: Mapping[str, str]) -> float | None:
-    return _number(_limit(headers, "Remaining", _REMAINING))
+    return _number(_limit(headers, "remaining", _REMAINING))
 
 
 def _limit(headers: Mapping[str, str], name: str, combined: re.Pattern[str]) -> str:
@@ -60,7 +61,7 @@ def _limit(headers: Mapping[str, str], name: str, combined: re.Pattern[str]) -> 
     for prefix in _PREFIXES:
         if (given := headers.get(prefix + name)) is not None:
             return given
-    found = combined.search(headers.get("RateLimit", ""))
+    found = combined.search(headers.get("ratelimit", ""))
     return found[1] if found else ""
 
 

@@ -4,9 +4,19 @@ import asyncio
 
 import aiohttp
 
+from services.dispatcher.adapters.providers.http_wire import HungUpError, UnreadableAnswerError
 from services.dispatcher.domain.delivery import Deferred, Refused, Result, Unknown
 
 LEASE_SHORT = Deferred("lease_short")
+
+
+class NotConnectedError(Exception):
+    """No connection could be made; ``result`` is what that means for a mail."""
+
+    def __init__(self, result: Deferred) -> None:
+        super().__init__(result.reason)
+        self.result = result
+
 
 _NOT_TAKEN = {
     301: "misconfigured",
@@ -51,3 +61,14 @@ def result_of_failure(error: aiohttp.ClientError | TimeoutError | OSError) -> Re
     if isinstance(error, asyncio.TimeoutError):
         return Unknown("timed_out")
     return Unknown("connection_lost")
+
+
+def result_of_lost_answer(
+    error: HungUpError | UnreadableAnswerError | TimeoutError,
+) -> Unknown:
+    """Return what it means that a request went out and no whole answer came."""
+    if isinstance(error, TimeoutError):
+        return Unknown("timed_out")
+    if isinstance(error, HungUpError):
+        return Unknown("connection_lost")
+    return Unknown("unreadable_answer")

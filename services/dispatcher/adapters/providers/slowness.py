@@ -17,7 +17,7 @@ class Calls:
 
     def __init__(self, provider: str) -> None:
         self._provider = provider
-        self._slow: list[float] = []
+        self._took_s: list[float] = []
 
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
@@ -26,19 +26,22 @@ class Calls:
         try:
             yield
         finally:
-            took_s = monotonic_s() - started_s
-            PROVIDER_CALL_SECONDS.observe(took_s, provider=self._provider)
-            if took_s >= SLOW_S:
-                self._slow.append(took_s)
+            self.note(monotonic_s() - started_s)
+
+    def note(self, took_s: float) -> None:
+        """Keep how long one call took."""
+        self._took_s.append(took_s)
 
     def tell(self) -> None:
-        """Warn where there were slow calls."""
-        if self._slow:
+        """Count the calls, and warn where there were slow ones."""
+        PROVIDER_CALL_SECONDS.observe_all(self._took_s, provider=self._provider)
+        slow = [took_s for took_s in self._took_s if took_s >= SLOW_S]
+        if slow:
             logger.warning(
                 "provider.slow",
                 extra={
                     "provider": self._provider,
-                    "calls": len(self._slow),
-                    "longest_s": round(max(self._slow), 3),
+                    "calls": len(slow),
+                    "longest_s": round(max(slow), 3),
                 },
             )

@@ -13,12 +13,8 @@ from libs.clock import monotonic_s
 from services.dispatcher.adapters.dkim import DkimSigner
 from services.dispatcher.adapters.mime import MimeWriter, Sender
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
-from services.dispatcher.adapters.providers.reasons import LEASE_SHORT
-from services.dispatcher.adapters.providers.smtp_opening import (
-    NotConnectedError,
-    open_connection,
-    tls_context,
-)
+from services.dispatcher.adapters.providers.reasons import LEASE_SHORT, NotConnectedError
+from services.dispatcher.adapters.providers.smtp_opening import open_connection, tls_context
 from services.dispatcher.adapters.providers.smtp_session import (
     CONNECTION_LOST,
     Outgoing,

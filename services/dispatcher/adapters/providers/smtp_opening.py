@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from services.dispatcher.adapters.providers.reasons import NotConnectedError
 from services.dispatcher.adapters.providers.smtp_url import SmtpServer, SmtpUrlError
 from services.dispatcher.adapters.providers.smtp_wire import (
     HungUpError,
@@ -18,14 +19,6 @@ from services.dispatcher.domain.delivery import Deferred
 
 Extensions = Mapping[str, str]
 """What the server offers: the words in upper case, each with its parameters."""
-
-
-class NotConnectedError(Exception):
-    """No connection could be made; ``result`` is what that means for a mail."""
-
-    def __init__(self, result: Deferred) -> None:
-        super().__init__(result.reason)
-        self.result = result
 
 
 class Opened(msgspec.Struct, frozen=True):
