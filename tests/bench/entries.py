@@ -22,6 +22,7 @@ from tests.bench import (
     scatter,
     simulation,
     smtp,
+    vendor,
     writes,
 )
 from tests.bench.rivals.measure import COMMANDS as RIVALS
@@ -32,7 +33,7 @@ Measure = Callable[[], Awaitable[Result]]
 
 QUICK = (
     "relay", "lag", "release", "claim-wide", "planning",
-    "herd-postmark", "herd-vendor", "smtp-ours", "smtp-aiosmtplib",
+    "herd-postmark", "herd-vendor", "smtp-ours", "smtp-aiosmtplib", "http-ours", "http-aiohttp",
 )  # fmt: skip
 """What `make bench-quick` runs: the rows that cost seconds."""
 
@@ -111,6 +112,8 @@ def all_entries(sizes: Sizes) -> Mapping[str, Measure]:
         "smtp-aiosmtplib": lambda: smtp.measure(
             smtp.send_by_aiosmtplib, "SMTP client, aiosmtplib pooled"
         ),
+        "http-ours": lambda: vendor.measure(vendor.send_by_ours, "HTTP client, ours"),
+        "http-aiohttp": lambda: vendor.measure(vendor.send_by_aiohttp, "HTTP client, aiohttp"),
         **{f"rival-{name}": _rival(name, servers, mails=sizes.rival_mails()) for name in RIVALS},
         **_growth(servers, sizes),
         **{f"processes-{count}": _fleet(count, servers, sizes) for count in (1, 2, 4)},
