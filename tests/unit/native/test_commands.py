@@ -116,6 +116,13 @@ def test_every_service_waits_for_its_own_migration() -> None:
         assert waits == {"condition": "service_completed_successfully"}
 
 
+def test_our_image_is_built_and_never_pulled() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    ours = {name: one for name, one in services.items() if one["image"] == "jubilee"}
+    assert {one["pull_policy"] for one in ours.values()} == {"never"}
+    assert [name for name, one in ours.items() if "build" in one] == ["keys"]
+
+
 def test_containers_are_reached_from_this_machine_only() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
     published = [port for service in services.values() for port in service.get("ports", ())]
