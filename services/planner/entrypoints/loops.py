@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -28,7 +28,8 @@ from services.planner.app.upkeep import (
 
 _AT_ONCE_S = 0.0
 _HELD_BY_OTHERS_S = 0.05
-_NO_ROOM_S = 0.1
+_NO_ROOM_S = 0.25
+_BATCHES_AT_ONCE = 4
 _PLAN_EVERY_S = 10.0
 _PLAN_EVERY = timedelta(minutes=10)
 _PEOPLE_FILED_AT_ONCE = 1000
@@ -85,7 +86,7 @@ class Releasing(msgspec.Struct, frozen=True):
     ask_after: timedelta
 
     async def step(self) -> float:
-        """Release a batch of every day that has something due, and sleep until the next instant."""
+        """Release what is due of every day, a few batches each; sleep until the next instant."""
         now = self.clock.now()
         outlook = await look_out(self.pool, now=now, in_flight_limit=self.in_flight_limit)
         if outlook is None:
@@ -96,29 +97,44 @@ class Releasing(msgspec.Struct, frozen=True):
             return self._until_next(outlook.upcoming, now=now)
         if outlook.room <= 0:
             return _NO_ROOM_S
-        return _AT_ONCE_S if await self._release(due, outlook.room, now) else _HELD_BY_OTHERS_S
+        return await self._release(due, outlook.room, now)
 
-    async def _release(self, due: Sequence[NextRelease], room: int, now: datetime) -> int:
-        """Release what fits into ``room``; return how many rows were taken."""
+    async def _release(self, due: Sequence[NextRelease], room: int, now: datetime) -> float:
+        """Release what fits into ``room``; return how long to sleep then.
+
+        Where the room is used up the next look comes after a while: else what is answered meanwhile
+        would be released in ever smaller batches, each at the cost of a large one.
+
+        A day gives batches as long as they are full, up to a few: looking out counts what is under
+        way, which costs as much as a good part of a batch. Other lanes release into the same room
+        meanwhile: each may go beyond it by these few batches.
+        """
         count = 0
         for one in due:
-            limit = min(self.batch_size, room)
-            if limit <= 0:
-                break
-            with span("plan.release", kind="producer", is_root=True):
-                taken = await release_due(
-                    self.pool,
-                    self.publisher,
-                    one.local_day,
-                    kinds=self.kinds,
-                    now=now,
-                    limit=limit,
-                    ask_after=self.ask_after,
-                )
-            _measure(taken, self.clock.now())
-            room -= sum(row.verdict == "released" for row in taken)
-            count += len(taken)
-        return count
+            for _ in range(_BATCHES_AT_ONCE):
+                limit = min(self.batch_size, room)
+                if limit <= 0:
+                    return _NO_ROOM_S
+                taken = await self._release_batch(one.local_day, limit=limit, now=now)
+                room -= sum(row.verdict == "released" for row in taken)
+                count += len(taken)
+                if len(taken) < limit:
+                    break
+        return _AT_ONCE_S if count else _HELD_BY_OTHERS_S
+
+    async def _release_batch(self, day: date, *, limit: int, now: datetime) -> list[Taken]:
+        with span("plan.release", kind="producer", is_root=True):
+            taken = await release_due(
+                self.pool,
+                self.publisher,
+                day,
+                kinds=self.kinds,
+                now=now,
+                limit=limit,
+                ask_after=self.ask_after,
+            )
+        _measure(taken, self.clock.now())
+        return taken
 
     def _until_next(self, upcoming: Sequence[NextRelease], *, now: datetime) -> float:
         if not upcoming:

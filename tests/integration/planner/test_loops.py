@@ -114,6 +114,21 @@ async def test_releasing_stops_while_too_many_are_unanswered(world: World) -> No
     assert len(world.publisher.events()) == 4
 
 
+async def test_releasing_waits_for_room_instead_of_following_answers_one_by_one(
+    world: World,
+) -> None:
+    await world.project(*(a_recipient(birthday="1990-06-14") for _ in range(5)))
+    await world.plan()
+    release = releasing(world, RunningClock(utc("2026-06-14 07:00"), 1.0), limit=3)
+    pause_s = await release.step()
+    assert pause_s > 0
+    assert [message.items for message in world.publisher.published] == [2, 1]
+    for request in world.publisher.events()[:2]:
+        await world.accept(request.data)
+    await release.step()
+    assert [message.items for message in world.publisher.published] == [2, 1, 2]
+
+
 async def test_rows_another_planner_holds_are_looked_at_again_shortly(world: World) -> None:
     await world.project(PERSON)
     await world.plan()
