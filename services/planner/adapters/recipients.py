@@ -79,16 +79,20 @@ def _columns(recipients: Sequence[Recipient]) -> list[list[Any]]:
             one.zone,
             one.leap_day,
             one.active_since,
-            _encoder.encode(one.dates).decode(),
-            _encoder.encode(one.dates_since).decode(),
+            _json(one.dates),
+            _json(one.dates_since),
             " ".join(one.opt_outs),
-            _encoder.encode(one.opted_in_since).decode(),
+            _json(one.opted_in_since),
             one.is_erased,
-            _encoder.encode(one.zones_left).decode(),
+            _json(one.zones_left),
         )
         for one in sorted(recipients, key=lambda one: one.person_id)
     ]
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _json(found: Mapping[str, Any]) -> str:
+    return _encoder.encode(found).decode() if found else "{}"
 
 
 def _by_id(rows: Sequence[Record]) -> dict[UUID, Recipient]:

@@ -33,15 +33,20 @@ def celebrations_of(recipient: Recipient, kinds: Iterable[Kind]) -> list[Celebra
     """Return what is to be filed for ``recipient``: nothing for the absent and for opt-outs."""
     if not recipient.is_active:
         return []
-    wanted = (kind for kind in kinds if kind.name not in recipient.opt_outs)
-    found = (_celebration(recipient, kind) for kind in wanted)
-    return [celebration for celebration in found if celebration is not None]
+    return [
+        celebration
+        for kind in kinds
+        if kind.name not in recipient.opt_outs
+        and (celebration := _celebration(recipient, kind)) is not None
+    ]
 
 
 def _celebration(recipient: Recipient, kind: Kind) -> Celebration | None:
     origin = recipient.origin_of(kind)
-    bucket = None if origin is None else RECURRENCES[kind.cadence].bucket_of(origin)
-    if origin is None or bucket is None:
+    if origin is None:
+        return None
+    bucket = RECURRENCES[kind.cadence].bucket_of(origin)
+    if bucket is None:
         return None
     return Celebration(
         bucket,

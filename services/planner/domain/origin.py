@@ -2,6 +2,7 @@
 
 import re
 from datetime import date, timedelta
+from functools import lru_cache
 
 import msgspec
 
@@ -36,6 +37,7 @@ class Origin(msgspec.Struct, frozen=True):
         return Origin(None if self.year is None else moved.year, moved.month, moved.day)
 
 
+@lru_cache(maxsize=8192)
 def origin_from(text: str) -> Origin:
     """Read ``YYYY-MM-DD`` or ``--MM-DD``.
 

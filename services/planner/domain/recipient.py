@@ -42,6 +42,8 @@ class Recipient(msgspec.Struct, frozen=True, kw_only=True):
 
     def zones_since(self, kind: Kind) -> list[str]:
         """Return the zone and those left since ``kind`` could first be owed, in a fixed order."""
+        if not self.zones_left:
+            return [self.zone]
         since = self.since(kind)
         return [self.zone, *sorted(zone for zone, at in self.zones_left.items() if at > since)]
 
