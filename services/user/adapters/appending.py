@@ -65,20 +65,17 @@ async def append_registrations(
         UnavailableError: the database is away; whether it was written is unknown.
     """
     rows = [_registration(store, change, origin, now) for change in changes]
-    columns: list[list[object]] = [list(column) for column in zip(*rows, strict=True)]
+    common = (now, changes[0].type, EVENTS)
+    request = (origin.caller, origin.idempotency_key, origin.request_hash)
     async with turn or asyncio.Lock(), connection_of(store) as connection:
         try:
-            answer = await connection.fetch(
-                SQL.append_registrations,
-                *columns,
-                now,
-                changes[0].type,
-                EVENTS,
-                MAX_BATCH_ITEMS,
-                origin.caller,
-                origin.idempotency_key,
-                origin.request_hash,
-            )
+            if len(rows) == 1:
+                statement, parameters = SQL.append_registration, (*rows[0], *common, *request)
+            else:
+                columns = [list(column) for column in zip(*rows, strict=True)]
+                statement = SQL.append_registrations
+                parameters = (*columns, *common, MAX_BATCH_ITEMS, *request)
+            answer = await connection.fetch(statement, *parameters)
         except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
             return _contended(error, len(changes))
     return _verdicts(answer, changes)
