@@ -131,7 +131,8 @@ async def publish(
     """Publish a text as the next version; every dispatcher writes from it within seconds.
 
     It may use `{{ first_name }}`, which text and html must show, `{{ last_name }}`, `{{ years }}`
-    and `{{ ordinal }}`; the last two are empty where the years are unknown. The text that holds already keeps its version.
+    and `{{ ordinal }}`; the last two are empty where the years are unknown. The text that
+    holds already keeps its version.
     """
     _check_kind(data.kind, greetings)
     text = PublishedText(
