@@ -39,7 +39,7 @@ test: venv ## Every test, on servers of their own
 nightly: venv ## Every test, searching wider and longer
 	@JUBILEE_TEST_DEPTH=nightly $(NATIVE) --folder .local/test with --for-tests -- $(BIN)/python -m pytest $(ARGS)
 
-check: venv ## Format, lint, types, import rules and unit tests, in under a minute
+check: venv ## Format, lint, types, import rules and unit tests, in about a minute
 	@$(BIN)/ruff format --check $(SOURCES)
 	@$(BIN)/ruff check $(SOURCES)
 	@$(BIN)/mypy
