@@ -169,13 +169,21 @@ async def list_spent(connection: Connection, requests: Sequence[DispatchRequeste
     return [place in spent for place in range(1, len(requests) + 1)]
 
 
-async def as_first_written(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
-    """Return ``claims``, each that repeats a mail a provider may have as that mail was written."""
+async def as_first_written(
+    connection: Connection, claims: Sequence[Claim], *, provider: str, repeatable_s: float
+) -> list[Claim]:
+    """Return ``claims``, each that repeats a mail a provider may have as that mail was written.
+
+    One that relies on its first key is told as keyless where ``provider`` may not know that key:
+    another took the mail, or ``repeatable_s`` have passed after the first lease.
+    """
     rows = await connection.fetch(
         SQL.list_first_writings,
         [claim.request.local_day for claim in claims],
         [claim.request.person_id for claim in claims],
         [claim.request.kind for claim in claims],
+        provider,
+        repeatable_s,
     )
     first = {row["place"] - 1: row for row in rows}
     return [
@@ -193,6 +201,7 @@ def _rewritten(claim: Claim, row: Record) -> Claim:
         request=replace(claim.request, years=row["years"]),
         recipient=recipient,
         writing=Writing(row["recorded_at"], row["texts_as_of"]),
+        is_keyless=row["is_keyless"],
     )
 
 

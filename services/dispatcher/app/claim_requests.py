@@ -93,6 +93,11 @@ async def _claim(
         )
         judged = judgement.judged if judgement else []
         ended = await _end_unsent(courier, connection, judged, now=now)
+        claims = await _written_claims(courier, connection, judged)
+        keyless = [claim for claim in claims if _is_left_alone(courier, claim)]
+        if keyless:
+            claims = [claim for claim in claims if not _is_left_alone(courier, claim)]
+            ended += await _end_keyless(courier, connection, keyless, now=now)
         copies = [one.request for one in judged if one.verdict == "copy"]
         known = await _answers(connection, copies)
         turned_away = [
@@ -100,7 +105,6 @@ async def _claim(
             *(Returned(one.request, one.verdict) for one in judged if _is_returned(one)),
         ]
         await outbox.put(connection, messages([*ended, *known], turned_away, now=now))
-        claims = await _written_claims(connection, judged)
         written_from = await _texts_of(courier, connection, claims, texts)
     _count(judged, returned, ended)
     if not claims or judgement is None:
@@ -130,12 +134,37 @@ async def _judge(
     )
 
 
-async def _written_claims(connection: Connection, judged: Iterable[Judged]) -> list[Claim]:
+async def _written_claims(
+    courier: Courier, connection: Connection, judged: Iterable[Judged]
+) -> list[Claim]:
     """Return what is ours to send, repeats of what a provider may have as they were written."""
     claims = [one.claim for one in judged if one.claim is not None]
     if not any(claim.attempts for claim in claims):
         return claims
-    return await delivery_events.as_first_written(connection, claims)
+    return await delivery_events.as_first_written(
+        connection,
+        claims,
+        provider=courier.provider.traits.name,
+        repeatable_s=courier.repeatable_s,
+    )
+
+
+def _is_left_alone(courier: Courier, claim: Claim) -> bool:
+    """Tell whether sending might make it two mails, and the kind's promise forbids that."""
+    promise = courier.kinds[claim.request.kind].promise
+    return claim.is_keyless and promise != "at_least_once"
+
+
+async def _end_keyless(
+    courier: Courier, connection: Connection, keyless: Sequence[Claim], *, now: datetime
+) -> list[DeliveryEvent]:
+    """Record that nobody can tell, as of the attempt before: an operator decides.
+
+    The repeat was decided while the key lived, and came too late: the planner was away meanwhile.
+    """
+    ended = [_key_expired(courier, claim.request, now) for claim in keyless]
+    await delivery_events.record_outcomes(connection, ended, now=now)
+    return ended
 
 
 async def _texts_of(
@@ -208,6 +237,21 @@ def _suppressed(request: DispatchRequested, reason: str, now: datetime) -> Deliv
         type="suppressed",
         reason=reason,
         period=request.period,
+        recorded_at=now,
+    )
+
+
+def _key_expired(courier: Courier, request: DispatchRequested, now: datetime) -> DeliveryEvent:
+    return DeliveryEvent(
+        local_day=request.local_day,
+        person_id=request.person_id,
+        kind=request.kind,
+        release=request.release,
+        step=OUTCOME,
+        type="unknown",
+        reason="key_expired",
+        period=request.period,
+        provider=courier.provider.traits.name,
         recorded_at=now,
     )
 

@@ -16,6 +16,9 @@ from services.dispatcher.domain.greeting import Greetings
 LAST_CHANCE_S = 60.0
 """Real seconds before its expiry at which a mail is tried for the last time."""
 
+KEY_MARGIN_S = 120.0
+"""Real seconds before a key's end from which nothing is repeated under it any more."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Courier:
@@ -34,6 +37,11 @@ class Courier:
     rate: Rate | None = None
     kinds: Mapping[str, Kind] = field(default_factory=lambda: KINDS)
     random: Random = field(default_factory=Random)
+
+    @property
+    def repeatable_s(self) -> float:
+        """Real seconds after a lease until which the provider surely knows the key used in it."""
+        return self.provider.traits.keys_live_s - self.lease_s - KEY_MARGIN_S
 
     def retry_at(
         self,

@@ -24,8 +24,6 @@ LAPSED_AT_ONCE = 20
 SETTLED_AT_ONCE = 500
 _LOOKUPS_AT_ONCE = 16
 _REPEATED_WITHIN_S = 10.0
-_KEY_MARGIN_S = 120.0
-"""Real seconds before a key's end from which nothing is repeated under it any more."""
 
 
 async def record_lapsed_claims(pool: Pool, *, now: datetime) -> int:
@@ -102,7 +100,7 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
             kinds_sent_again=sent_again,
             grace_s=traits.timeout_s + traits.lookup_delay_s,
             repeating=traits.name if traits.keys_live_s else None,
-            repeatable_s=traits.keys_live_s - courier.lease_s - _KEY_MARGIN_S,
+            repeatable_s=courier.repeatable_s,
             limit=SETTLED_AT_ONCE,
         )
 

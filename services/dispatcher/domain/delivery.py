@@ -95,12 +95,16 @@ class Writing(msgspec.Struct, frozen=True, gc=False):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A request that is ours to send. ``attempts`` counts the earlier attempts."""
+    """A request that is ours to send. ``attempts`` counts the earlier attempts.
+
+    ``is_keyless``: a provider may have the mail already, and may not know any more that it has.
+    """
 
     request: DispatchRequested
     recipient: Recipient
     attempts: int
     writing: Writing
+    is_keyless: bool = False
 
 
 class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from services.dispatcher.app.send_claims import send_claims
 from services.dispatcher.app.settle_by_hand import Decision, NotUnknownError, settle_by_hand
 from services.dispatcher.app.settle_unknown import record_lapsed_claims, settle_unknown
 from services.dispatcher.domain.delivery import Accepted, Deferred, Result, Unknown
-from tests.support.deliveries import TODAY, FakeProvider, a_request, published, steps
+from tests.support.deliveries import NINE, TODAY, FakeProvider, a_request, published, steps
 
 
 @pytest.fixture
@@ -167,6 +167,52 @@ async def test_provider_that_honours_keys_is_sent_the_same_again_while_they_live
     await settled(mute)
     assert (await steps(pool, ada.id))[2:] == ([settlement] if settlement else [])
     assert (await pool.fetchval("SELECT holder_day FROM greeted") is None) == bool(settlement)
+
+
+@pytest.mark.parametrize(
+    ("days_ago", "provider_name", "end"),
+    [
+        (0, "smtp", (2, 1, "accepted", None)),
+        (2, "smtp", (2, 1, "unknown", "key_expired")),
+        (0, "vendor", (2, 1, "unknown", "key_expired")),
+    ],
+    ids=["key lives", "key died while the planner was away", "key of another provider"],
+)
+async def test_repeat_that_comes_too_late_for_its_key_is_left_to_an_operator(
+    courier: Courier,
+    pool: Pool,
+    ada: UserRegistered,
+    days_ago: int,
+    provider_name: str,
+    end: tuple[int, int, str, str | None],
+) -> None:
+    mute = FakeProvider(can_find=False, timeout_s=0.0, keys_live_s=86_400.0)
+    sending = replace(courier, provider=mute)
+    await pool.executemany(
+        "INSERT INTO delivery_events (local_day, person_id, kind, release, step, type, reason,"
+        " period, due_at, expires_at, recorded_at, retry_at, lease_until, provider, texts_as_of)"
+        " VALUES ($1, $2, 'birthday', 1, $3, $4, $5, '2026-01-01', $6, $6, $6, $6,"
+        " clock_timestamp() - make_interval(days => $7), $8, 0)",
+        [
+            (TODAY, ada.id, step, type_name, reason, NINE, days_ago, provider_name)
+            for step, type_name, reason in (
+                (0, "attempted", None),
+                (1, "unknown", "no_outcome"),
+                (2, "deferred", "repeated"),
+            )
+        ],
+    )
+    await deliver_requests(sending, [a_request(ada.id, release=2)])
+    assert (await steps(pool, ada.id))[-1] == end
+    assert len(mute.mails) == (end[2] == "accepted")
+    await settled(replace(sending, lease_s=0.0))
+    assert (await steps(pool, ada.id))[-1] == end
+    if end[2] == "unknown":
+        assert await pool.fetchval("SELECT holder_day FROM greeted") == TODAY
+        occurrence = (TODAY, ada.id, "birthday")
+        await settle_by_hand(pool, sending.greetings, occurrence, "resend", now=NINE)
+        await deliver_requests(sending, [a_request(ada.id, release=3)])
+        assert len(mute.mails) == 1
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,9 @@
 -- $1 the oldest local day to look at, $2 the provider that can be asked (NULL: none can), $3 the
 -- kinds that are sent again when nobody can tell, $4 real seconds after the lease from which "never
 -- saw it" counts, $6 the provider that takes no second mail under one key (NULL: none does), $7 the
--- real seconds after the lease until which its keys surely live. An unknown of another provider, or
--- one that nobody may repeat, waits for an operator.
+-- real seconds after the lease until which its keys surely live: the first lease that ended unknown,
+-- since all attempts share a key. An unknown of another provider, or one that nobody may repeat,
+-- waits for an operator.
 -- Reads delivery_events_unknown_idx and delivery_events_pkey.
 SELECT
     outcome.local_day, outcome.person_id, outcome.kind, outcome.release,
@@ -28,7 +29,21 @@ JOIN delivery_events AS claim
 CROSS JOIN LATERAL (
     SELECT coalesce(
         claim.provider = $6
-            AND clock_timestamp() < claim.lease_until + make_interval(secs => $7),
+            AND clock_timestamp() < (
+                SELECT min(earlier.lease_until)
+                FROM delivery_events AS doubt
+                JOIN delivery_events AS earlier
+                    ON earlier.local_day = doubt.local_day
+                    AND earlier.person_id = doubt.person_id
+                    AND earlier.kind = doubt.kind
+                    AND earlier.release = doubt.release
+                    AND earlier.step = 0
+                WHERE doubt.local_day = outcome.local_day
+                  AND doubt.person_id = outcome.person_id
+                  AND doubt.kind = outcome.kind
+                  AND doubt.step = 1
+                  AND doubt.type = 'unknown'
+            ) + make_interval(secs => $7),
         FALSE
     ) AS is_safe
 ) AS repeating
