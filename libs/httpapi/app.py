@@ -7,6 +7,7 @@ from litestar import Litestar
 from litestar.di import Dependency, Provide
 from litestar.openapi import OpenAPIConfig
 from litestar.params import SkipValidationMarker
+from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from libs.httpapi.admission import Admission
@@ -55,6 +56,7 @@ def create_app(
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY_BYTES,
     )
+    _give_in_turn(app)
     # Around Litestar's own handling, so that unmatched routes and errors are seen as well.
     inner = app.asgi_handler
     if edge.answers is not None:
@@ -71,6 +73,19 @@ def _openapi(title: str, version: str) -> OpenAPIConfig:
         openapi_router=NoPages("/schema", route_handlers=[]),
         use_handler_docstrings=True,
     )
+
+
+def _give_in_turn(app: Litestar) -> None:
+    """Have what is provided given one after the other.
+
+    Litestar starts a task for each of several things, which for values that are there already
+    takes a twelfth of a request.
+    """
+    for route in app.routes:
+        if isinstance(route, HTTPRoute):
+            for _, model in route.route_handler_map.values():
+                in_turn = [{one} for several in model.dependency_batches for one in several]
+                model.dependency_batches = in_turn
 
 
 def _given(value: Any) -> Provide:
