@@ -140,6 +140,14 @@ class History:
         since = version.since(kind)
         return any(nine_on(day, zone) >= since for zone in self._zones(number, since))
 
+    def was_owed_in_time(self, kind: str, day: date) -> bool:
+        """Tell whether it was owed at any version that came before its late limit."""
+        return any(
+            version.at <= nine_on(day, version.zone) + LATE_LIMIT
+            for version in self.versions
+            if self.owes(version.number, kind, day)
+        )
+
     def _zones(self, number: int, since: datetime) -> set[str]:
         """Return the zone at that version and those the person left after ``since``."""
         versions = self.versions[:number]

@@ -40,6 +40,7 @@ class Watch:
         self._operators = operators
         self.is_asking_again = False
         self.ends: Counter[str] = Counter()
+        self._closed: set[date] = set()
         self._servers = servers
         self._system = system
         self._people = people
@@ -94,6 +95,9 @@ class Watch:
         known = history.get(max(number or 0, self._heard_by_dispatcher[person_id]))
         due_at = nine_on(day, known.zone)
         planned_from = self._known_at_release[mail.occurrence]
+        # What a provider may have is repeated as it was, to the address of then.
+        tried = await self._servers.dispatcher_eye.fetchval(_FIRST_TRIED, day, person_id, kind)
+        first_written_to = None if tried is None else history.get(tried).email
         faults = {
             "to someone who had left or opted out": not known.wants(kind),
             "for a date that had moved away": not known.falls_on(kind, day),
@@ -103,8 +107,10 @@ class Watch:
                 await self._operators.is_held_at_dispatcher(person_id, kind, day)
             ),
             "to someone unsubscribed": (person_id, kind) in self._operators.unsubscribed,
-            "to a suppressed address": known.email in self._people.suppressed,
-            "to another address": mail.recipient != known.email,
+            "to a suppressed address": not {known.email, mail.recipient}.isdisjoint(
+                self._people.suppressed
+            ),
+            "to another address": mail.recipient not in {known.email, first_written_to},
             "a second time in its period": self._has_period_of(mail.occurrence),
             "though it was not owed as the planner knew it": not any(
                 history.owes(version, kind, day) for version in planned_from
@@ -130,6 +136,10 @@ class Watch:
             Violation: something is lost, or is told otherwise than it was.
         """
         plan = await self._plan()
+        closed = await self._servers.planner_eye.fetch(
+            "SELECT local_day FROM days WHERE closings > 0"
+        )
+        self._closed = {row["local_day"] for row in closed}
         mails = Counter(mail.occurrence for mail in self._system.provider.taken)
         for occurrence, row in plan.items():
             self._account_for_row(occurrence, row, mails[occurrence], last)
@@ -174,8 +184,10 @@ class Watch:
         # One that moved may have expired where it was before.
         first_due_at = min(nine_on(day, version.zone) for version in life.history.versions)
         is_past = first_due_at + LATE_LIMIT < ended_at + GRACE
-        require(row is not None, f"{occurrence} is owed and in no plan")
         if row is None:
+            # A closed day does not learn of what could not be sent any more when it became owed.
+            is_settled = day in self._closed and not life.history.was_owed_in_time(kind, day)
+            require(is_settled, f"{occurrence} is owed and in no plan")
             return
         addresses = {version.email for version in life.history.versions}
         allowed = {
@@ -227,6 +239,17 @@ class Watch:
         return {
             occurrence_key(row["local_day"], row["person_id"], row["kind"]): row for row in rows
         }
+
+
+_FIRST_TRIED = """
+    SELECT claim.person_version
+    FROM delivery_events AS claim
+    JOIN delivery_events AS outcome USING (local_day, person_id, kind, release)
+    WHERE local_day = $1 AND person_id = $2 AND kind = $3
+      AND claim.step = 0 AND outcome.step = 1 AND outcome.type = 'unknown'
+    ORDER BY release
+    LIMIT 1
+"""
 
 
 def _period(occurrence: str) -> tuple[int, UUID, str]:
