@@ -19,11 +19,12 @@ ZONES = (
     "Australia/Lord_Howe",
     "America/St_Johns",
 )
-SLOTS = 3
-DAYS = (1, 2, 1, 3, 0, 2, 1, 3, -1, None)
+SLOTS = 5
+DAYS = (1, 2, 3, 1, 2, 0, 3, 1, 2, 3, 1, -1, None)
 """On which days after the start dates fall, if at all; those nobody can be late for most often."""
 
 DAYS_WATCHED = 5
+OPT_OUTS = ((), ("birthday",), ("anniversary",), (), KIND_NAMES, ())
 CHANGES = (
     "register",
     "move",
@@ -105,10 +106,11 @@ class People:
         place = self._slots[slot % SLOTS]
         if place.living() is not None:
             return
+        _, _, style = choices(dates)
         given = {
             "zone": ZONES[zone % len(ZONES)],
-            "leap_day": "mar1" if dates // 100 % 7 == 0 else "feb28",
-            "opt_outs": frozenset({"birthday"} if dates // 100 % 11 == 0 else ()),
+            "leap_day": "mar1" if style % 7 == 0 else "feb28",
+            "opt_outs": frozenset({"birthday"} if style % 11 == 0 else ()),
             "email": place.addresses[0],
             "dates": self._dates(dates),
         }
@@ -134,8 +136,7 @@ class People:
 
     async def opt(self, slot: int, chosen: int, _: int) -> None:
         """Have somebody opt out of, or back into, kinds."""
-        wanted = ((), ("birthday",), ("anniversary",), KIND_NAMES)[chosen % 4]
-        await self._change(slot, opt_outs=frozenset(wanted))
+        await self._change(slot, opt_outs=frozenset(OPT_OUTS[chosen % len(OPT_OUTS)]))
 
     async def readdress(self, slot: int, address: int, _: int) -> None:
         """Have somebody use another address."""
@@ -186,19 +187,25 @@ class People:
     def _dates(self, chosen: int) -> dict[str, str]:
         """Return dates near the start, some without a year, some on 29 February, some of today."""
         today = self.start.date()
-        birthday, anniversary, style = DAYS[chosen % 10], DAYS[chosen // 10 % 10], chosen // 100
+        birthday, anniversary, style = choices(chosen)
         dates: dict[str, str] = {}
         if birthday is not None:
             day = today + timedelta(days=birthday)
-            dates["birthday"] = f"--{day:%m-%d}" if style % 3 == 0 else f"1990-{day:%m-%d}"
-            if self.start.month == 2 and style % 2 == 0:
-                dates["birthday"] = "1992-02-29"
+            text = "02-29" if self.start.month == 2 and style % 2 == 0 else f"{day:%m-%d}"
+            dates["birthday"] = f"--{text}" if style % 3 == 0 else f"1992-{text}"
         if anniversary is not None:
             day = today + timedelta(days=anniversary)
             year = day.year if day <= today and style % 5 == 0 else 2015
             text = f"{day:%m-%d}"
             dates["anniversary"] = "2016-02-29" if text == "02-29" else f"{year}-{text}"
         return dates
+
+
+def choices(chosen: int) -> tuple[int | None, int | None, int]:
+    """Return the days of birthday and anniversary that ``chosen`` names, and what is left."""
+    rest, birthday = divmod(chosen, len(DAYS))
+    style, anniversary = divmod(rest, len(DAYS))
+    return DAYS[birthday], DAYS[anniversary], style
 
 
 def _document(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,6 +29,9 @@ STRIDES = (1, 5, 20, 60, 120, 150, 500, 840, 24 * 60, 47 * 60)
 """In minutes: what passes at a time."""
 
 TICK = timedelta(milliseconds=1)
+LONGEST_SLEEP = timedelta(days=2)
+"""Less than what is planned ahead."""
+
 ROUNDS = 40
 STEPS_AT_MOST = 100
 CAN_FIND = 0.7
@@ -265,8 +268,8 @@ class Run:
                 " WHERE state IN ('waiting', 'deferred') AND release_at > $1",
                 self.now,
             )
-            tomorrow = self.now + timedelta(days=1)
-            system.clock.set(min(pending or tomorrow, tomorrow, last))
+            later = min(self.now + LONGEST_SLEEP, last)
+            system.clock.set(min(pending or later, later))
             await self._rest(is_final=True)
         else:
             raise Violation("something comes back again and again")

@@ -161,8 +161,7 @@ class Servers:
             (self.planner_eye, PLANNER_TABLES),
             (self.dispatcher_eye, DISPATCHER_TABLES),
         ):
-            for table in tables:
-                await eye.execute(f"DELETE FROM {table}")  # noqa: S608
+            await eye.execute(";".join(f"DELETE FROM {table}" for table in tables))  # noqa: S608
         if self._prepared:
             for pool in self._pools:
                 while await Relay(pool, ModelBroker(), name="model").run_once():

@@ -3,17 +3,13 @@
 People are told apart by their ``slot``; days are counted from the day a history begins on.
 """
 
-from tests.model.oracle import KIND_NAMES
 from tests.model.outside import ANSWERS, Answer
-from tests.model.people import DAYS, ZONES
+from tests.model.people import DAYS, OPT_OUTS, ZONES
 from tests.model.run import STRIDES, Action
 from tests.model.system import QUEUES
 
 SPARED = 1
 """The fate of who does not die."""
-
-_WITH_YEAR = 100
-_OPT_OUTS = ((), ("birthday",), ("anniversary",), KIND_NAMES)
 
 
 def dies(*, at: int, after: bool) -> int:
@@ -38,7 +34,7 @@ def redate(*, birthday: int | None, slot: int = 0) -> Action:
 
 def opt_out(*kinds: str, slot: int = 0) -> Action:
     """Have somebody opt out of exactly these kinds."""
-    return Action("opt", slot, _OPT_OUTS.index(kinds))
+    return Action("opt", slot, OPT_OUTS.index(kinds))
 
 
 def delete(*, slot: int = 0) -> Action:
@@ -133,4 +129,6 @@ def rebuild_planner(*, at: int, after: bool) -> Action:
 
 
 def _dates(birthday: int | None) -> int:
-    return _WITH_YEAR + 10 * DAYS.index(None) + DAYS.index(birthday)
+    """Return what chooses a birthday, of a known year, and nothing else."""
+    only_birthday = len(DAYS) * DAYS.index(None) + DAYS.index(birthday)
+    return only_birthday + len(DAYS) ** 2
