@@ -39,6 +39,7 @@ ACQUIRE_TIMEOUT_S: Final = 2.0
 
 _HEADER: Final = HEADER.lower().encode()
 _FORGOTTEN_AT_A_TIME: Final = 20
+_FORGOTTEN_BY_UPKEEP: Final = 10_000
 _REPEATED: Final = frozenset({b"content-type", b"etag", b"location", b"link"})
 
 ANSWERS_REPLAYED: Final = declare_counter(
@@ -84,6 +85,15 @@ class Answers:
         """Free the key: the request came to nothing."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             await connection.execute(SQL.give_up, caller, key)
+
+
+async def forget_old_answers(pool: Pool, *, older_than: timedelta = KEPT) -> None:
+    """Forget a bounded number of answers begun longer ago, oldest first: they may name somebody.
+
+    Writes forget some as well, but there may be none for long.
+    """
+    async with pool.acquire() as connection:
+        await connection.execute(SQL.forget_old, older_than.total_seconds(), _FORGOTTEN_BY_UPKEEP)
 
 
 class Answer:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from libs.clock import Clock
+from libs.httpapi.answers import forget_old_answers
 from libs.outbox import Relay, oldest_unpublished_s
 from libs.postgres.types import Pool
 from libs.runtime.loops import Loop
@@ -76,5 +77,6 @@ def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
         await count_waiting(pool)
         await forget_former_contacts(pool)
         await forget_reports(pool, now=clock.now())
+        await forget_old_answers(pool)
 
     return Loop("upkeep", step, pause_s=pause_s)

@@ -9,6 +9,7 @@ import msgspec
 from contracts.kinds import Kind
 from libs.broker import Publisher
 from libs.clock import Clock
+from libs.httpapi.answers import forget_old_answers
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.planner.adapters import metrics
@@ -187,6 +188,7 @@ class Upkeep(msgspec.Struct, frozen=True):
         await keep_partitions(self.pool, now=now)
         await close_done_days(self.pool, self.kinds.values(), now=now)
         await forget_old(self.pool, now=now, retention_days=self.retention_days)
+        await forget_old_answers(self.pool)
         metrics.PARTITIONS_AHEAD_DAYS.set(await partitions_ahead_days(self.pool, now=now))
         metrics.SET_ASIDE_WAITING.set(await count_aside(self.pool))
         return real_pause_s(_KEEP_EVERY, self.clock, longest_s=_KEEP_EVERY_S)

@@ -9,7 +9,7 @@ import pytest
 from litestar import Response, delete, get, post
 from litestar.params import JSONBody
 
-from libs.httpapi.answers import Answers, remembering
+from libs.httpapi.answers import Answers, forget_old_answers, remembering
 from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys, new_key, require
 from libs.httpapi.edge import Edge
@@ -219,6 +219,17 @@ async def test_old_answers_are_forgotten_with_every_new_one(app: Any, pool: Pool
     await ask(app, "new")
     kept = await pool.fetch("SELECT key FROM remembered_answers")
     assert [row["key"] for row in kept] == ["new"]
+
+
+async def test_old_answers_are_forgotten_though_nobody_writes_any_more(
+    app: Any, pool: Pool
+) -> None:
+    await ask(app, "old")
+    await forget_old_answers(pool)
+    assert await pool.fetchval("SELECT count(*) FROM remembered_answers") == 1
+    await pool.execute("UPDATE remembered_answers SET begun_at = begun_at - interval '25 hours'")
+    await forget_old_answers(pool)
+    assert await pool.fetchval("SELECT count(*) FROM remembered_answers") == 0
 
 
 async def test_without_a_database_a_write_with_a_key_is_refused_for_now(
