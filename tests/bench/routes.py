@@ -73,12 +73,12 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
         """,
         "whole": """
             choose_template count_bounces count_set_aside cut_set_aside delete_set_aside
-            delete_suppression end_pauses find_chosen_text find_set_aside find_template
-            forget_reports forget_signatures give_back_permits list_chosen_texts list_set_aside
-            list_set_aside_naming list_suppressions list_templates lock_suppressions lock_texts
-            mark_redriven pause_provider put_cancellations put_pauses put_report put_set_aside
-            put_suppressions put_template read_lease_left read_pause_left read_texts_as_of
-            share_suppressions take_permits take_signature
+            delete_suppression drop_set_aside end_pauses find_chosen_text find_set_aside
+            find_template forget_reports forget_signatures give_back_permits list_chosen_texts
+            list_set_aside list_set_aside_naming list_suppressions list_templates lock_suppressions
+            lock_texts mark_redriven pause_provider put_cancellations put_pauses put_report
+            put_set_aside put_suppressions put_template read_lease_left read_pause_left
+            read_texts_as_of share_suppressions take_permits take_signature
         """,
     },
 }

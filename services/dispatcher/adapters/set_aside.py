@@ -77,6 +77,11 @@ async def count_set_aside(connection: Connection) -> int:
     return waiting
 
 
+async def drop_set_aside(connection: Connection, *, before: datetime) -> None:
+    """Forget the messages that were sent back before then."""
+    await connection.execute(SQL.drop_set_aside, before)
+
+
 async def forget_people(connection: Connection, people: Sequence[UUID]) -> None:
     """Take what is told of ``people`` out of the messages set aside; others in them stay."""
     if not people:

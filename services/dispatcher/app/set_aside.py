@@ -1,6 +1,7 @@
 """Puts messages aside that nobody can deal with, and sends them back when their cause is mended."""
 
 import logging
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from libs.broker import Publisher
@@ -12,6 +13,8 @@ from services.dispatcher.adapters import set_aside as table
 from services.dispatcher.adapters.metrics import SET_ASIDE, SET_ASIDE_WAITING
 
 logger = logging.getLogger(__name__)
+
+REDRIVEN_KEPT = timedelta(days=30)
 
 
 async def set_aside(
@@ -66,3 +69,9 @@ async def count_waiting(pool: Pool) -> int:
         waiting = await table.count_set_aside(connection)
     SET_ASIDE_WAITING.set(waiting)
     return waiting
+
+
+async def forget_redriven(pool: Pool, *, now: datetime) -> None:
+    """Forget what was sent back long ago; what waits for a person waits as long as it takes."""
+    async with pool.acquire() as connection:
+        await table.drop_set_aside(connection, before=now - REDRIVEN_KEPT)

@@ -13,7 +13,7 @@ from services.dispatcher.app.forget_former import forget_former_contacts
 from services.dispatcher.app.keep_partitions import keep_partitions
 from services.dispatcher.app.keep_texts import keep_texts
 from services.dispatcher.app.read_mailbox import read_mailbox
-from services.dispatcher.app.set_aside import count_waiting
+from services.dispatcher.app.set_aside import count_waiting, forget_redriven
 from services.dispatcher.app.settle_unknown import record_lapsed_claims, settle_unknown
 from services.dispatcher.app.take_reports import forget_reports
 from services.dispatcher.domain.greeting import Greetings
@@ -77,6 +77,7 @@ def upkeep_loop(pool: Pool, clock: Clock, *, pause_s: float) -> Loop:
         await count_waiting(pool)
         await forget_former_contacts(pool)
         await forget_reports(pool, now=clock.now())
+        await forget_redriven(pool, now=clock.now())
         await forget_old_answers(pool)
 
     return Loop("upkeep", step, pause_s=pause_s)

@@ -16,7 +16,7 @@ from libs.postgres.types import Pool
 from libs.telemetry.metrics import exposition
 from services.dispatcher.adapters.set_aside import SetAside, list_set_aside
 from services.dispatcher.app.courier import Courier
-from services.dispatcher.app.set_aside import count_waiting
+from services.dispatcher.app.set_aside import count_waiting, forget_redriven
 from services.dispatcher.entrypoints.consumers import dead_letter_handler, request_handler
 from tests.support.town import until
 from tests.support.vhosts import fresh_vhost
@@ -133,3 +133,21 @@ async def test_message_with_a_type_no_table_can_hold_is_kept_all_the_same(
     await publish(broker, b"[{}]", type_name="bad\0type")
     (aside,) = await kept_in_the_end(pool, 1)
     assert (aside.type, aside.reason) == ("bad\ufffdtype", "unknown_type")
+
+
+async def test_what_was_sent_back_a_month_ago_is_forgotten_what_waits_is_not(
+    pool: Pool, clock: FrozenClock
+) -> None:
+    for number, redriven_days_ago in enumerate((None, 29, 31)):
+        await pool.execute(
+            "INSERT INTO set_aside"
+            " (id, queue, type, reason, body, items, recorded_at, redriven_at)"
+            " VALUES ($1, 'q', 't', 'r', '', 1, $2::timestamptz - interval '99 days',"
+            " $2 - make_interval(days => $3))",
+            UUID(int=number),
+            clock.now(),
+            redriven_days_ago,
+        )
+    await forget_redriven(pool, now=clock.now())
+    left = await pool.fetch("SELECT id FROM set_aside ORDER BY id")
+    assert [row["id"].int for row in left] == [0, 1]
