@@ -19,7 +19,8 @@ from services.user.domain.person import Person, register_person
 from services.user.domain.profile import Profile, Rules, parse_profile
 from services.user.domain.suspicion import EpochWatch, RepetitionWatch
 
-# A line that lost a race is decided in the next round at the latest, unless it loses another.
+# A line that lost a race is decided in the next round at the latest, unless it loses another; one
+# whose external id an earlier line bears waits for what becomes of that, but for one round only.
 _ROUNDS = 4
 
 
@@ -124,7 +125,7 @@ class PeopleImport:
     async def _register(self, candidates: Sequence[Candidate], now: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []
         losers: list[Candidate] = []
-        open_ones = list(candidates)
+        open_ones, put_off = _first_bearers(candidates)
         for _ in range(_ROUNDS):
             if not open_ones:
                 break
@@ -138,7 +139,7 @@ class PeopleImport:
                     outcomes.append(_created(candidate, change.after.id))
                 else:
                     (contended if verdict.is_contended else losers).append(candidate)
-            open_ones = contended
+            open_ones, put_off = contended + put_off, []
         return outcomes + await self._judge(losers) + [_failed(one, _BUSY) for one in open_ones]
 
     async def _judge(self, candidates: Sequence[Candidate]) -> list[Outcome]:
@@ -173,6 +174,19 @@ def _settable(document: dict[str, Any]) -> dict[str, Any]:
     if PASSED_OVER.isdisjoint(document):
         return document
     return {name: value for name, value in document.items() if name not in PASSED_OVER}
+
+
+def _first_bearers(candidates: Sequence[Candidate]) -> tuple[list[Candidate], list[Candidate]]:
+    """Return the first candidate of every external id, and those that repeat one."""
+    seen: set[str] = set()
+    first: list[Candidate] = []
+    repeating: list[Candidate] = []
+    for one in candidates:
+        external_id = one.profile.external_id
+        (repeating if external_id in seen else first).append(one)
+        if external_id is not None:
+            seen.add(external_id)
+    return first, repeating
 
 
 _UNAVAILABLE = FieldError("", "unavailable", "the database is away: send this line again")

@@ -181,6 +181,18 @@ async def test_dry_run_finds_what_repeats_within_the_file(client: Client) -> Non
     assert answer.lines[1]["errors"][0]["detail"] == "is the same as on line 1"
 
 
+async def test_the_first_line_of_an_external_id_gets_it_as_the_dry_run_says(client: Client) -> None:
+    lines = [
+        a_document(email=f"{name}@example.com", external_id=external_id)
+        for name, external_id in (("zoe", "7"), ("adam", "7"), ("zoe", "8"), ("bob", "8"))
+    ]
+    failures = [(2, "failed", "external_id_taken"), (3, "failed", "email_taken")]
+    dry = await imported(client, *lines, query="?dry_run=true")
+    assert codes(dry) == [(1, "valid", None), *failures, (4, "valid", None)]
+    answer = await imported(client, *lines)
+    assert codes(answer) == [(1, "created", None), *failures, (4, "created", None)]
+
+
 async def test_outcomes_lead_to_occurrences_and_explanations(client: Client) -> None:
     answer = await imported(client, a_document())
     links = answer.headers["Link-Template"]
