@@ -36,7 +36,7 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
         "each": """
             bring_back call_off close_day count_released cut_bucket find_stretch_end
             list_celebrations_after list_next_releases list_planned_instants list_strangers
-            lock_next_recipients note_doubtful move_instants plan_owed
+            lock_next_recipients note_doubtful move_instants plan_new plan_owed
             release_due reopen_pending take_silent
         """,
         "merged": """

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
+from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from libs.localtime import TZDATA_VERSION
@@ -11,6 +13,28 @@ from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 from services.planner.domain.falling import Falling
 from services.planner.domain.planned import Change, Planned
+
+
+async def plan_new(
+    connection: Connection,
+    falls: Sequence[Falling],
+    instants: Mapping[tuple[date, time], Mapping[str, datetime]],
+    *,
+    after: UUID | None,
+    upto: UUID | None,
+) -> int | None:
+    """Plan as ``plan_owed`` does where nothing of it is planned yet; return how many rows.
+
+    None: something is, and nothing was done.
+    """
+    try:
+        async with connection.transaction():
+            tag = await connection.execute(
+                SQL.plan_new, *_owed(falls, instants, after=after, upto=upto, among=None)
+            )
+    except asyncpg.UniqueViolationError:
+        return None
+    return affected(tag)
 
 
 async def plan_owed(
@@ -27,14 +51,7 @@ async def plan_owed(
     ``instants`` must name every zone in question. Returns how many rows were made or renewed.
     """
     tag = await connection.execute(
-        SQL.plan_owed,
-        [msgspec.structs.astuple(falling) for falling in falls],
-        instant_look_up(instants),
-        sorted({falling.bucket for falling in falls}),
-        after,
-        upto,
-        among,
-        TZDATA_VERSION,
+        SQL.plan_owed, *_owed(falls, instants, after=after, upto=upto, among=among)
     )
     return affected(tag)
 
@@ -79,3 +96,23 @@ def instant_look_up(instants: Mapping[tuple[date, time], Mapping[str, datetime]]
         for (day, wall_time), by_zone in instants.items()
     }
     return msgspec.json.encode(seconds).decode()
+
+
+def _owed(
+    falls: Sequence[Falling],
+    instants: Mapping[tuple[date, time], Mapping[str, datetime]],
+    *,
+    after: UUID | None,
+    upto: UUID | None,
+    among: Sequence[UUID] | None,
+) -> tuple[Any, ...]:
+    """Return the parameters of ``plan_owed`` and ``plan_new``."""
+    return (
+        [msgspec.structs.astuple(falling) for falling in falls],
+        instant_look_up(instants),
+        sorted({falling.bucket for falling in falls}),
+        after,
+        upto,
+        among,
+        TZDATA_VERSION,
+    )

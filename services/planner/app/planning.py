@@ -10,7 +10,7 @@ from libs.postgres.types import Connection, Pool
 from services.planner.adapters import days
 from services.planner.adapters.holds import lock_holds_shared
 from services.planner.adapters.metrics import SKIPPED
-from services.planner.adapters.plan import plan_owed
+from services.planner.adapters.plan import plan_new, plan_owed
 from services.planner.adapters.zone_data import hold_zone_data
 from services.planner.domain.celebration import Celebration
 from services.planner.domain.falling import fallings, zone_instants
@@ -40,13 +40,12 @@ async def plan_next_slice(pool: Pool, kinds: Iterable[Kind], *, now: datetime) -
             for falling in fallings(kinds, [taken.local_day])
             if falling.bucket == taken.bucket
         ]
-        rows = await plan_owed(
-            connection,
-            falls,
-            zone_instants(falls, zone_names()),
-            after=taken.after,
-            upto=taken.upto,
-        )
+        instants = zone_instants(falls, zone_names())
+        after, upto = taken.after, taken.upto
+        rows = await plan_new(connection, falls, instants, after=after, upto=upto)
+        if rows is None:
+            # Someone was projected since the day was opened, or the slice is planned once more.
+            rows = await plan_owed(connection, falls, instants, after=after, upto=upto)
         strangers = await days.list_strangers(connection, taken, zone_names())
         await days.finish_slice(connection, taken, now=now)
     for stranger in strangers:

@@ -98,7 +98,10 @@ async def test_the_next_release_is_the_head_of_each_open_day(a_world: World) -> 
     assert "plan_20260616" not in plan
 
 
-async def test_planning_a_slice_reads_one_bucket_and_looks_instants_up(world: World) -> None:
+@pytest.mark.parametrize("statement", [SQL.plan_new, SQL.plan_owed], ids=["new", "owed"])
+async def test_planning_a_slice_reads_one_bucket_and_looks_instants_up(
+    world: World, statement: str
+) -> None:
     falls = fallings(KINDS.values(), [TODAY])
     arguments = (
         [msgspec.structs.astuple(falling) for falling in falls],
@@ -110,8 +113,13 @@ async def test_planning_a_slice_reads_one_bucket_and_looks_instants_up(world: Wo
         "",
     )
     async with world.pool.acquire() as connection, connection.transaction():
-        plan = await explained(connection, SQL.plan_owed, *arguments)
+        plan = await explained(connection, statement, *arguments)
     assert "celebrations_0614" in plan
     assert "celebrations_0615" not in plan
     assert "Function Scan on owed" not in plan
     assert plan.count("Function Scan") == 2  # the falls, and the zones somebody has left
+
+
+def test_what_is_planned_anew_is_what_is_owed() -> None:
+    new, owed = (text[text.index("\nSELECT") :] for text in (SQL.plan_new, SQL.plan_owed))
+    assert new.strip() == owed[: owed.index("ON CONFLICT")].strip()
