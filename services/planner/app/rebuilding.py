@@ -66,7 +66,7 @@ class People(msgspec.Struct, frozen=True):
             [event] = codec.decode(told.type, b"[" + told.event + b"]")
             return self.read(event)
         except (MalformedError, UnknownTypeError, ValueError) as error:
-            facts = {"person_id": str(told.stream_id), "cause": str(error)}
+            facts = {"person_id": str(told.stream_id), "cause": type(error).__name__}
             logger.error("person.skipped", extra=facts)  # noqa: TRY400
             return None
 
