@@ -59,10 +59,10 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
     },
     "dispatcher": {
         "routed": """
-            change_blocks claim_requests delete_unsubscribe find_blocks find_contact find_mailed
-            forget_people list_first_writings list_latest_outcomes list_spent list_story
-            lock_contact project_contacts put_unsubscribe record_outcomes record_settlements
-            remove_contacts rewrite_contacts
+            change_blocks claim_requests claim_unopposed delete_unsubscribe find_blocks
+            find_contact find_mailed forget_people list_first_writings list_latest_outcomes
+            list_spent list_story lock_contact project_contacts put_unsubscribe record_accepted
+            record_outcomes record_settlements remove_contacts rewrite_contacts
         """,
         "each": """
             drop_former_contacts list_unsettled lock_contacts_at note_doubtful raise_revisions

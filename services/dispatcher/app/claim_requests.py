@@ -14,7 +14,7 @@ from libs.ids import new_id
 from libs.postgres.types import Connection
 from libs.resilience import repeating
 from services.dispatcher.adapters import delivery_events
-from services.dispatcher.adapters.delivery_events import Judged, Judgement
+from services.dispatcher.adapters.delivery_events import Judged, Judgement, OpposedError
 from services.dispatcher.adapters.messages import Returned, messages
 from services.dispatcher.adapters.metrics import (
     CLAIM_SECONDS,
@@ -86,27 +86,60 @@ async def _claim(
     returned: Sequence[Returned],
     claim_id: UUID,
 ) -> Claimed | None:
+    """Claim as a whole what seems to be sent for the first time; where that fails, one by one."""
+    if requests and not returned and all(request.release == 1 for request in requests):
+        try:
+            return await _claim_unopposed(courier, requests, claim_id)
+        except OpposedError:
+            pass  # A transaction that was refused must end; the other way begins with a new one.
+    return await _claim_judged(courier, requests, returned, claim_id)
+
+
+async def _claim_unopposed(
+    courier: Courier, requests: Sequence[DispatchRequested], claim_id: UUID
+) -> Claimed:
+    now, texts = courier.clock.now(), courier.greetings.texts
+    async with courier.pool.acquire() as connection, connection.transaction():
+        judgement = await delivery_events.claim_unopposed(
+            connection,
+            requests,
+            now=now,
+            claim_id=claim_id,
+            lease_s=courier.lease_s,
+            provider=courier.provider.traits.name,
+            texts_as_of=texts.as_of,
+        )
+    _count(judgement, [], [])
+    return Claimed(claim_id, judgement.claims, judgement.lease_until, {texts.as_of: texts})
+
+
+async def _claim_judged(
+    courier: Courier,
+    requests: Sequence[DispatchRequested],
+    returned: Sequence[Returned],
+    claim_id: UUID,
+) -> Claimed | None:
     now, texts = courier.clock.now(), courier.greetings.texts
     async with courier.pool.acquire() as connection, connection.transaction():
         judgement = await _judge(
             courier, connection, requests, claim_id=claim_id, now=now, texts_as_of=texts.as_of
         )
-        judged = judgement.judged if judgement else []
-        ended = await _end_unsent(courier, connection, judged, now=now)
-        claims = await _written_claims(courier, connection, judged)
+        others = judgement.others if judgement else []
+        ended = await _end_unsent(courier, connection, others, now=now)
+        claims = await _written_claims(courier, connection, judgement.claims if judgement else [])
         keyless = [claim for claim in claims if _is_left_alone(courier, claim)]
         if keyless:
             claims = [claim for claim in claims if not _is_left_alone(courier, claim)]
             ended += await _end_keyless(courier, connection, keyless, now=now)
-        copies = [one.request for one in judged if one.verdict == "copy"]
+        copies = [one.request for one in others if one.verdict == "copy"]
         known = await _answers(connection, copies)
         turned_away = [
             *returned,
-            *(Returned(one.request, one.verdict) for one in judged if _is_returned(one)),
+            *(Returned(one.request, one.verdict) for one in others if _is_returned(one)),
         ]
         await outbox.put(connection, messages([*ended, *known], turned_away, now=now))
         written_from = await _texts_of(courier, connection, claims, texts)
-    _count(judged, returned, ended)
+    _count(judgement, returned, ended)
     if not claims or judgement is None:
         return None
     return Claimed(claim_id, claims, judgement.lease_until, written_from)
@@ -135,12 +168,11 @@ async def _judge(
 
 
 async def _written_claims(
-    courier: Courier, connection: Connection, judged: Iterable[Judged]
+    courier: Courier, connection: Connection, claims: Sequence[Claim]
 ) -> list[Claim]:
-    """Return what is ours to send, repeats of what a provider may have as they were written."""
-    claims = [one.claim for one in judged if one.claim is not None]
+    """Return ``claims``, repeats of what a provider may have as they were written."""
     if not any(claim.attempts for claim in claims):
-        return claims
+        return list(claims)
     return await delivery_events.as_first_written(
         connection,
         claims,
@@ -272,11 +304,14 @@ def _deferred(request: DispatchRequested, retry_at: datetime, now: datetime) -> 
 
 
 def _count(
-    judged: Iterable[Judged], returned: Sequence[Returned], ended: Iterable[DeliveryEvent]
+    judgement: Judgement | None, returned: Sequence[Returned], ended: Iterable[DeliveryEvent]
 ) -> None:
-    verdicts = Counter([one.verdict for one in judged])
+    verdicts: Counter[str] = Counter()
+    if judgement:
+        verdicts.update(one.verdict for one in judgement.others)
+        verdicts["claim"] += len(judgement.claims)
     verdicts.update(one.reason for one in returned)
-    for verdict, requests in verdicts.items():
+    for verdict, requests in (+verdicts).items():
         REQUESTS_JUDGED.add(requests, verdict=verdict)
     for outcome, events in Counter([event.type for event in ended]).items():
         OUTCOMES_RECORDED.add(events, outcome=outcome)

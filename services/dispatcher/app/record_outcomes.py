@@ -13,6 +13,7 @@ from libs.clock import monotonic_s
 from libs.postgres.types import Connection
 from libs.resilience import repeating
 from services.dispatcher.adapters import delivery_events
+from services.dispatcher.adapters.delivery_events import OpposedError
 from services.dispatcher.adapters.messages import messages
 from services.dispatcher.adapters.metrics import (
     LATE_OUTCOMES,
@@ -62,6 +63,27 @@ async def record_outcomes(courier: Courier, claimed: Claimed, results: Sequence[
 
 
 async def _record(
+    courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
+) -> list[DeliveryEvent]:
+    """Record as a whole what was accepted throughout; where that fails, one by one."""
+    if all(outcome.type == "accepted" for outcome in outcomes):
+        try:
+            return await _record_accepted(courier, outcomes, claim_id=claim_id, now=now)
+        except OpposedError:
+            pass  # A transaction that was refused must end; the other way begins with a new one.
+    return await _record_each(courier, outcomes, claim_id=claim_id, now=now)
+
+
+async def _record_accepted(
+    courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
+) -> list[DeliveryEvent]:
+    async with courier.pool.acquire() as connection, connection.transaction():
+        await delivery_events.record_accepted(connection, outcomes, now=now, claim_id=claim_id)
+        await outbox.put(connection, messages(outcomes, now=now))
+    return list(outcomes)
+
+
+async def _record_each(
     courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
 ) -> list[DeliveryEvent]:
     async with courier.pool.acquire() as connection, connection.transaction():

@@ -321,7 +321,7 @@ async def test_period_taken_in_the_same_moment_ends_the_attempt(
             await other.execute(
                 "INSERT INTO greeted VALUES ($1, $2, 'birthday', $3, 9)", PERIOD, ada.id, holder_day
             )
-            claiming = asyncio.create_task(claim_requests(courier, [a_request(ada.id)]))
+            claiming = asyncio.create_task(claim_requests(courier, [a_request(ada.id, release=2)]))
             await until(lambda: _waits_for_a_lock(pool))
         assert await claiming is None
     assert (await steps(pool, ada.id))[-1][2:] == ending

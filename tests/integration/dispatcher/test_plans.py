@@ -18,6 +18,11 @@ ARGUMENTS = (
     f" '{PERSON}', 90, 'smtp', '2026-06-14', '2026-06-14', '{{NULL}}', 0"
 )
 
+UNOPPOSED = (
+    f"'2026-06-14 09:00Z', '{PERSON}', 90, 'smtp', 0, '{{{PERSON}}}', '{{1}}', '{{NULL}}', '{{1}}',"
+    " '{2026-06-14}', '{birthday}', '{2026-01-01}', '{2026-06-14 09:00Z}', '{2026-06-16 09:00Z}'"
+)
+
 
 @pytest.fixture
 async def plan(pool: Pool) -> list[str]:
@@ -56,6 +61,20 @@ async def test_claim_finds_rows_by_person_in_every_index(plan: list[str]) -> Non
     for index, condition in conditions.items():
         assert "Index Cond" in condition
         assert "address" in condition if index == "suppressions_pkey" else "person_id" in condition
+
+
+@pytest.mark.edge_case("EC-PF-015")
+async def test_claim_of_an_unopposed_batch_is_planned_by_keys_too(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute("ANALYZE")
+        await connection.execute(f"PREPARE whole AS {SQL.claim_unopposed}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE whole ({UNOPPOSED})")
+        await connection.execute("DEALLOCATE whole")
+    lines = [row[0] for row in rows]
+    assert not [line for line in lines if "Seq Scan" in line or "hashed" in line]
+    for index, column in {"contacts_pkey": "person_id", "suppressions_pkey": "address"}.items():
+        places = [place for place, line in enumerate(lines) if f" {index} on " in line]
+        assert any(f"Index Cond: ({column}" in lines[place + 1] for place in places)
 
 
 @pytest.mark.parametrize("table", ["delivery_events", "cancellations"])
