@@ -76,6 +76,13 @@ async def day_partitions(connection: Connection, table: str) -> list[date]:
     return [date.fromisoformat(day) for day in days if len(day) == len("20260614")]
 
 
+async def analyze_day_partition(connection: Connection, table: str, day: date) -> None:
+    """Have the server look at what the partition of ``day`` holds now. Not in a transaction."""
+    partition = f"{table}_{day:%Y%m%d}"
+    _check_identifier(partition)
+    await connection.execute(f"ANALYZE {partition}")
+
+
 async def drop_day_partitions(connection: Connection, table: str, *, before: date) -> list[date]:
     """Detach and drop the partitions of days before ``before``; return those days.
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from libs.postgres.partitions import analyze_day_partition
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 
@@ -116,8 +117,16 @@ async def finish_slice(connection: Connection, taken: Slice, *, now: datetime) -
 
 
 async def mark_planned(connection: Connection, *, now: datetime) -> list[date]:
-    """Note which days are wholly planned; return them."""
-    return [row["local_day"] for row in await connection.fetch(SQL.mark_planned, now)]
+    """Note which days are wholly planned; return them.
+
+    The server is made to look at what they hold: it does so of its own accord only now and then,
+    and a plan that it saw empty it would walk as a whole for every row it is asked for.
+    """
+    planned = await connection.fetch(SQL.mark_planned, now)
+    for row in planned:
+        if row["is_any_owed"]:
+            await analyze_day_partition(connection, "plan", row["local_day"])
+    return [row["local_day"] for row in planned]
 
 
 async def list_closable_days(connection: Connection, *, upto: date, limit: int) -> list[date]:

@@ -13,7 +13,7 @@ from services.planner.adapters.plan import instant_look_up, read_by_index
 from services.planner.adapters.sql import SQL
 from services.planner.domain.falling import fallings, zone_instants
 from tests.integration.planner.world import World
-from tests.support.recipients import day, person_id, utc
+from tests.support.recipients import a_recipient, day, person_id, utc
 
 TODAY = day("2026-06-14")
 NOW = utc("2026-06-14 07:00")
@@ -123,3 +123,12 @@ async def test_planning_a_slice_reads_one_bucket_and_looks_instants_up(
 def test_what_is_planned_anew_is_what_is_owed() -> None:
     new, owed = (text[text.index("\nSELECT") :] for text in (SQL.plan_new, SQL.plan_owed))
     assert new.strip() == owed[: owed.index("ON CONFLICT")].strip()
+
+
+async def test_a_planned_day_is_known_to_the_server(world: World) -> None:
+    await world.open_days()
+    await world.pool.execute("ANALYZE plan_20260614")
+    await world.project(*(a_recipient(birthday="1990-06-14") for _ in range(60)))
+    await world.plan()
+    known = "SELECT reltuples::int FROM pg_class WHERE relname = 'plan_20260614'"
+    assert await world.pool.fetchval(known) == 60
