@@ -77,10 +77,11 @@ async def day_partitions(connection: Connection, table: str) -> list[date]:
 
 
 async def analyze_day_partition(connection: Connection, table: str, day: date) -> None:
-    """Have the server look at what the partition of ``day`` holds now. Not in a transaction."""
+    """Have the server look at what the partition of ``day`` holds now, if it holds anything."""
     partition = f"{table}_{day:%Y%m%d}"
     _check_identifier(partition)
-    await connection.execute(f"ANALYZE {partition}")
+    if await connection.fetchval("SELECT pg_relation_size(to_regclass($1)) > 0", partition):
+        await connection.execute(f"ANALYZE {partition}")
 
 
 async def drop_day_partitions(connection: Connection, table: str, *, before: date) -> list[date]:

@@ -122,11 +122,10 @@ async def mark_planned(connection: Connection, *, now: datetime) -> list[date]:
     The server is made to look at what they hold: it does so of its own accord only now and then,
     and a plan that it saw empty it would walk as a whole for every row it is asked for.
     """
-    planned = await connection.fetch(SQL.mark_planned, now)
-    for row in planned:
-        if row["is_any_owed"]:
-            await analyze_day_partition(connection, "plan", row["local_day"])
-    return [row["local_day"] for row in planned]
+    planned = [row["local_day"] for row in await connection.fetch(SQL.mark_planned, now)]
+    for day in planned:
+        await analyze_day_partition(connection, "plan", day)
+    return planned
 
 
 async def list_closable_days(connection: Connection, *, upto: date, limit: int) -> list[date]:
