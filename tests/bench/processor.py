@@ -17,6 +17,7 @@ _GROUPS = (
     ("services.dispatcher", "dispatcher"),
     ("deploy.demo.inbox", "provider stub"),
     ("_worker", "rival"),
+    ("tests.bench.noop_service", "no-op"),
     ("tests.bench", "bench"),
 )
 _SERVERS = (
