@@ -23,7 +23,8 @@ FAILED: Final = 1
 MISTAKEN: Final = 2
 """Exit status when the process was started wrongly: settings, arguments, migrations, a port."""
 
-_OBJECTS_BETWEEN_COLLECTIONS: Final = 20_000
+_COLLECTIONS: Final = (10_000, 3, 3)
+"""Objects between two looks for cycles; looks between those that go further, and those at all."""
 
 Main = Callable[[], Coroutine[Any, Any, None]]
 
@@ -61,10 +62,11 @@ def _collect_seldom() -> None:
     """Look for cycles of garbage less often, and never in what was imported.
 
     A batch makes objects by the thousand and drops them by their counts alone: looking for cycles
-    at every 700th takes longer than some of the work.
+    at every 700th takes longer than some of the work. What does hang in cycles goes with the next
+    look at all of them, before it is counted in megabytes.
     """
     gc.freeze()
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, *gc.get_threshold()[1:])
+    gc.set_threshold(*_COLLECTIONS)
 
 
 async def _run_until_drained(main: Main) -> int:
