@@ -68,8 +68,11 @@ def main() -> int:
 
 async def _compare() -> int:
     if not RECORDED.exists():
-        print(f"nothing is recorded in {RECORDED.relative_to(ROOT)} to compare with")
-        return 0
+        print(
+            f"nothing is recorded in {RECORDED.relative_to(ROOT)} to compare with:"
+            " make bench-guard ARGS=--record records what things cost now"
+        )
+        return 1
     recorded = msgspec.convert(msgspec.json.decode(RECORDED.read_bytes())["costs"], dict[str, Cost])
     entries = all_entries(SMALL)
     measured = {name: await _cost(name, entries[name]) for name in GUARDED}
