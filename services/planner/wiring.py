@@ -37,6 +37,7 @@ from services.planner.app.adopting import (
     preview_adoption,
 )
 from services.planner.app.rebuilding import People, rebuild_people
+from services.planner.domain.room import Room
 from services.planner.entrypoints import checks
 from services.planner.entrypoints.api import create_api, create_silent_api
 from services.planner.entrypoints.audit_loop import Auditing
@@ -221,7 +222,7 @@ def _loops(settings: PlannerSettings, roles: frozenset[str], resources: Resource
             clock,
             KINDS,
             batch_size=settings.release_batch_size,
-            in_flight_limit=settings.in_flight_limit,
+            room=Room(settings.in_flight_limit),
             pause_max_s=settings.release_pause_max_s,
             ask_after=ask_after,
         )

@@ -40,6 +40,7 @@ from services.planner.app.cancelling import cancel
 from services.planner.app.pausing import pause, resume
 from services.planner.app.rebuilding import People, rebuild_people
 from services.planner.app.upkeep import close_done_days
+from services.planner.domain.room import Room
 from services.planner.entrypoints.consumers import (
     blocks_handler,
     outcome_handler,
@@ -224,7 +225,7 @@ class System:
             self.clock,
             KINDS,
             batch_size=3,
-            in_flight_limit=1000,
+            room=Room(1000),
             pause_max_s=1.0,
             ask_after=ASK_AFTER,
         )

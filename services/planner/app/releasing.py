@@ -26,12 +26,13 @@ logger = logging.getLogger(__name__)
 class Outlook(msgspec.Struct, frozen=True):
     """What there is to release.
 
-    ``upcoming`` tells when the next row of each day is due, earliest first; ``room`` how many rows
-    may be released now; ``window`` of which days anything can be due at all.
+    ``upcoming`` tells when the next row of each day is due, earliest first; ``unanswered`` how many
+    rows are released and not answered, counted up to a limit; ``window`` of which days anything can
+    be due at all.
     """
 
     window: Window
-    room: int
+    unanswered: int
     upcoming: list[NextRelease]
 
 
@@ -42,19 +43,19 @@ async def find_window(pool: Pool, *, now: datetime) -> Window | None:
     return None if first is None else Window(first, last_due_day(now))
 
 
-async def look_out(pool: Pool, *, now: datetime, in_flight_limit: int) -> Outlook | None:
+async def look_out(pool: Pool, *, now: datetime, upto: int) -> Outlook | None:
     """Return what there is to release; None while no day is open.
 
-    The room is what ``in_flight_limit`` leaves beside the releases that are not answered yet.
+    Releases that are not answered yet are counted up to ``upto``.
     """
     window = await find_window(pool, now=now)
     if window is None:
         return None
     async with pool.acquire() as connection, connection.transaction():
         await read_by_index(connection)
-        released = await releases.count_released(connection, window, upto=in_flight_limit)
+        unanswered = await releases.count_released(connection, window, upto=upto)
         upcoming = await releases.list_next_releases(connection, window)
-    return Outlook(window, in_flight_limit - released, upcoming)
+    return Outlook(window, unanswered, upcoming)
 
 
 async def release_due(

@@ -26,6 +26,7 @@ from services.planner.app.upkeep import (
     keep_partitions,
     partitions_ahead_days,
 )
+from services.planner.domain.room import Room
 
 _AT_ONCE_S = 0.0
 _HELD_BY_OTHERS_S = 0.05
@@ -82,44 +83,43 @@ class Releasing(msgspec.Struct, frozen=True):
     clock: Clock
     kinds: Mapping[str, Kind]
     batch_size: int
-    in_flight_limit: int
+    room: Room
     pause_max_s: float
     ask_after: timedelta
 
     async def step(self) -> float:
         """Release what is due of every day, a few batches each; sleep until the next instant."""
         now = self.clock.now()
-        outlook = await look_out(self.pool, now=now, in_flight_limit=self.in_flight_limit)
+        mark = self.room.begin_count()
+        outlook = await look_out(self.pool, now=now, upto=self.room.limit)
         if outlook is None:
             return self.pause_max_s
-        metrics.BACKLOG.set(self.in_flight_limit - outlook.room)
+        self.room.end_count(mark, outlook.unanswered)
+        metrics.BACKLOG.set(outlook.unanswered)
         due = [one for one in outlook.upcoming if one.release_at <= now]
         if not due:
             return self._until_next(outlook.upcoming, now=now)
-        if outlook.room <= 0:
-            return _NO_ROOM_S
-        return await self._release(due, outlook.room, now)
+        return await self._release(due, now)
 
-    async def _release(self, due: Sequence[NextRelease], room: int, now: datetime) -> float:
-        """Release what fits into ``room``; return how long to sleep then.
+    async def _release(self, due: Sequence[NextRelease], now: datetime) -> float:
+        """Release what there is room for; return how long to sleep then.
 
         Where the room is used up the next look comes after a while: else what is answered meanwhile
         would be released in ever smaller batches, each at the cost of a large one.
 
         A day gives batches as long as they are full, up to a few: looking out counts what is under
-        way, which costs as much as a good part of a batch. Other lanes release into the same room
-        meanwhile: each may go beyond it by these few batches.
+        way, which costs as much as a good part of a batch.
         """
         count = 0
         for one in due:
             for _ in range(_BATCHES_AT_ONCE):
-                limit = min(self.batch_size, room)
-                if limit <= 0:
-                    return _NO_ROOM_S
-                taken = await self._release_batch(one.local_day, limit=limit, now=now)
-                room -= sum(row.verdict == "released" for row in taken)
+                with self.room.share(self.batch_size) as share:
+                    if not share.rows:
+                        return _NO_ROOM_S
+                    taken = await self._release_batch(one.local_day, limit=share.rows, now=now)
+                    share.released = sum(row.verdict == "released" for row in taken)
                 count += len(taken)
-                if len(taken) < limit:
+                if len(taken) < share.rows:
                     break
         return _AT_ONCE_S if count else _HELD_BY_OTHERS_S
 

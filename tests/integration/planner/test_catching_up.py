@@ -14,6 +14,7 @@ from libs.runtime.stopping import Stopping
 from services.planner.app.projecting import project_people
 from services.planner.app.upkeep import close_done_days
 from services.planner.domain.recipient import Recipient
+from services.planner.domain.room import Room
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
 from tests.integration.planner.world import ASK_AFTER, World, keys_of
 from tests.support.depth import deeper
@@ -31,7 +32,7 @@ def releasing(world: World, *, batch_size: int = 1000) -> Releasing:
         world.clock,
         world.kinds,
         batch_size=batch_size,
-        in_flight_limit=2_000_000,
+        room=Room(2_000_000),
         pause_max_s=1.0,
         ask_after=ASK_AFTER,
     )

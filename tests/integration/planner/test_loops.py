@@ -6,6 +6,7 @@ import pytest
 
 from contracts.kinds import KINDS
 from libs.clock import FrozenClock
+from services.planner.domain.room import Room
 from services.planner.entrypoints.checks import horizon_check, partitions_check
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing, Upkeep
 from tests.integration.planner.world import World, keys_of
@@ -34,7 +35,7 @@ def releasing(world: World, clock: FrozenClock, *, limit: int = 20_000) -> Relea
         clock,
         KINDS,
         batch_size=2,
-        in_flight_limit=limit,
+        room=Room(limit),
         pause_max_s=1.0,
         ask_after=timedelta(seconds=120),
     )

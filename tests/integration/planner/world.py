@@ -69,7 +69,7 @@ class World:
     async def release(self, *, limit: int = 500) -> list[DispatchRequested]:
         """Release once what is due; return what was published by that."""
         before = len(self.publisher.events())
-        outlook = await look_out(self.pool, now=self.clock.now(), in_flight_limit=20_000)
+        outlook = await look_out(self.pool, now=self.clock.now(), upto=20_000)
         assert outlook is not None
         for upcoming in outlook.upcoming:
             await self.release_day(upcoming.local_day, limit=limit)

@@ -195,7 +195,7 @@ class Services:
     async def release(self) -> None:
         """Release all that is due and deliver it."""
         now = self.clock.now()
-        outlook = await look_out(self.planner, now=now, in_flight_limit=100_000)
+        outlook = await look_out(self.planner, now=now, upto=100_000)
         due = (
             [one.local_day for one in outlook.upcoming if one.release_at <= now] if outlook else []
         )
