@@ -8,8 +8,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from libs.runtime.process import StartupError
 from libs.settings import SettingsError, read_settings
-from services.dispatcher import wiring
 from services.dispatcher.settings import DispatcherSettings
+from services.dispatcher.wiring.mail import make_sender, make_signer
 
 NEEDED = {"DISPATCHER_DATABASE_URL": "postgresql://x", "DISPATCHER_BROKER_URL": "amqp://x"}
 LINK = {
@@ -82,13 +82,13 @@ def test_signature_of_a_foreign_domain_is_refused(
     }
     settings = read(environ)
     if is_fine:
-        assert wiring._signer(settings, wiring._sender(settings)) is not None
+        assert make_signer(settings, make_sender(settings)) is not None
         return
     with pytest.raises(StartupError, match="DISPATCHER_DKIM_DOMAIN must be"):
-        wiring._signer(settings, wiring._sender(settings))
+        make_signer(settings, make_sender(settings))
 
 
 def test_key_that_cannot_be_read_is_named() -> None:
     settings = read(DKIM | {"DISPATCHER_DKIM_KEY_FILE": "/nowhere.pem"})
     with pytest.raises(StartupError, match="DISPATCHER_DKIM_KEY_FILE: cannot read"):
-        wiring._signer(settings, wiring._sender(settings))
+        make_signer(settings, make_sender(settings))
