@@ -239,6 +239,14 @@ async def test_connection_is_given_up_after_its_mails_and_with_a_word() -> None:
         assert (server.connections, server.commands.count(b"QUIT")) == (3, 3)
 
 
+async def test_connection_that_fails_leaves_its_mails_to_those_that_still_open() -> None:
+    script = Script(replies={"greeting": [b"421 full\r\n"] * 2}, delays_s={"EHLO": 0.05})
+    async with an_smtp_server(script) as server:
+        results = await sent(server, [a_mail(number) for number in range(9)], connections=3)
+        assert [type(result) for result in results] == [Accepted] * 9
+        assert (len(server.taken), server.connections) == (9, 3)
+
+
 async def test_size_is_announced_and_a_mail_beyond_it_is_not_tried() -> None:
     async with an_smtp_server(Script(extensions=("PIPELINING", "SIZE 2000"))) as server:
         long = replace(a_mail(), text="It's your birthday. " * 200)

@@ -169,42 +169,41 @@ class _Batch:
         self._waiting = deque(range(len(mails)))
         self._tried_again: set[int] = set()
         self._start_before_s = start_before_s
-        self._open_sessions = 0
+        self._hopeful = 0  # workers that have a connection or may still get one
 
     async def work(self) -> None:
         """Send mails over one connection after the other until none is left."""
         async with self._provider.free:
-            while self._waiting and not self._is_late():
-                try:
-                    session = await self._provider.take_session()
-                except NotConnectedError as error:
-                    self._give_up(error.result)
-                    return
-                await self._use(session)
+            self._hopeful += 1
+            try:
+                while self._waiting and not self._is_late():
+                    await self._use(await self._provider.take_session())
+            except NotConnectedError as error:
+                self._give_up(error.result)
+            finally:
+                self._hopeful -= 1
 
     def _is_late(self) -> bool:
         return monotonic_s() >= self._start_before_s
 
     def _give_up(self, result: Deferred) -> None:
-        """Leave what waits to the workers that have a connection; without any, end it."""
+        """Leave what waits to the workers that have a connection or still open one, if any."""
         logger.warning(
             "provider.not_connected",
             extra={"provider": "smtp", "reason": result.reason, "answer": result.answer},
         )
-        if not self._open_sessions:
+        if self._hopeful == 1:
             for place in self._waiting:
                 self.results[place] = result
             self._waiting.clear()
 
     async def _use(self, session: SmtpSession) -> None:
-        self._open_sessions += 1
         try:
             await self._send_over(session)
         except asyncio.CancelledError:
             session.abort()
             raise
         finally:
-            self._open_sessions -= 1
             self._provider.give_back(session)
 
     async def _send_over(self, session: SmtpSession) -> None:
