@@ -7,11 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import aio_pika
-from aio_pika.abc import AbstractRobustConnection
-from faststream import AckPolicy
-from faststream.rabbit import Channel, RabbitBroker, RabbitQueue
-from faststream.rabbit.annotations import RabbitMessage
-from faststream.rabbit.subscriber.usecase import RabbitSubscriber
+from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 
 from libs.broker.messages import Delivery, Handler, Later, Reject, dead_reason, redeliveries
 from libs.broker.publisher import LOST, ConfirmingPublisher, Publisher, PublishError
@@ -22,6 +18,7 @@ logger = logging.getLogger(__name__)
 _HEARTBEAT_S = 10
 _CONNECT_TIMEOUT_S = 5.0
 _REDELIVERY_PAUSE_S = 1.0
+_CANCEL_TIMEOUT_S = 5.0
 _DRAIN_TIMEOUT_S = 40.0
 
 
@@ -51,13 +48,14 @@ class Broker:
     def __init__(
         self,
         publishing: AbstractRobustConnection,
-        consuming: RabbitBroker,
+        consuming: AbstractRobustConnection,
         *,
         unheard: frozenset[str] = frozenset(),
     ) -> None:
         self._publishing = publishing
         self._consuming = consuming
-        self._subscribers: list[RabbitSubscriber] = []
+        self._consumed: list[tuple[AbstractQueue, str]] = []
+        self._is_draining = False
         self._in_hand: set[asyncio.Task[Any]] = set()
         self.publisher = ConfirmingPublisher(publishing, unheard=unheard)
 
@@ -85,15 +83,13 @@ class Broker:
         A lost connection is made again and consuming goes on. What was in hand is finished, and
         delivered again beside that.
         """
-        subscriber = self._consuming.subscriber(
-            RabbitQueue(queue, declare=False),
-            channel=Channel(prefetch_count=prefetch),
-            ack_policy=AckPolicy.MANUAL,
-            decoder=_as_it_is,
-            no_reply=True,
-        )
+        channel = await self._consuming.channel(publisher_confirms=False)
+        await channel.set_qos(prefetch_count=prefetch)
+        source = await channel.declare_queue(queue, passive=True)
 
-        async def take(message: RabbitMessage) -> None:
+        async def take(message: AbstractIncomingMessage) -> None:
+            if self._is_draining:
+                return  # not acknowledged: it is delivered again, to somebody who goes on
             # aiormq cancels the callers of consumers when their channel dies. What was begun is
             # finished all the same: cut off in a call to a provider it would end as unknown.
             task = asyncio.create_task(_deal_with(message, queue, handler, self.publisher))
@@ -101,21 +97,26 @@ class Broker:
             task.add_done_callback(self._in_hand.discard)
             await asyncio.shield(task)
 
-        subscriber(take)
-        self._subscribers.append(subscriber)
-        await subscriber.start()
+        self._consumed.append((source, await source.consume(take)))
 
     async def drain(self) -> None:
         """Take nothing new and wait for the messages in hand."""
-        await asyncio.gather(*(subscriber.stop() for subscriber in self._subscribers))
+        self._is_draining = True
+        await self._cancel_consumers()
         if pending := {task for task in self._in_hand if not task.done()}:
             await asyncio.wait(pending, timeout=_DRAIN_TIMEOUT_S)
 
     async def is_reachable(self) -> bool:
         """Tell whether both connections answer."""
-        if not self._publishing.connected.is_set():
-            return False
-        return await self._consuming.ping(timeout=1.0)
+        return self._publishing.connected.is_set() and self._consuming.connected.is_set()
+
+    async def _cancel_consumers(self) -> None:
+        """Have nothing more delivered. A channel that is gone delivers nothing anyway."""
+        consumed, self._consumed = self._consumed, []
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CANCEL_TIMEOUT_S):
+                cancelling = (queue.cancel(tag) for queue, tag in consumed)
+                await asyncio.gather(*cancelling, return_exceptions=True)
 
 
 @contextlib.asynccontextmanager
@@ -126,21 +127,14 @@ async def open_broker(
 
     Messages with a routing key in ``unheard`` may be published although no queue takes them.
     """
-    publishing = await connecting(lambda: _connect(url, name), to="rabbitmq")
-    consuming = RabbitBroker(
-        _with_heartbeat(url),
-        logger=None,
-        apply_types=False,
-        graceful_timeout=_DRAIN_TIMEOUT_S,
-        reconnect_interval=1.0,
-    )
-    await connecting(consuming.start, to="rabbitmq")
+    publishing = await connecting(lambda: _connect(url, f"{name} publisher"), to="rabbitmq")
+    consuming = await connecting(lambda: _connect(url, f"{name} consumer"), to="rabbitmq")
     broker = Broker(publishing, consuming, unheard=unheard)
     try:
         yield broker
     finally:
         await broker.drain()
-        await consuming.stop()
+        await consuming.close()
         await publishing.close()
 
 
@@ -149,7 +143,7 @@ async def _connect(url: str, name: str) -> AbstractRobustConnection:
         _with_heartbeat(url),
         timeout=_CONNECT_TIMEOUT_S,
         reconnect_interval=1.0,
-        client_properties={"connection_name": f"{name} publisher"},
+        client_properties={"connection_name": name},
     )
 
 
@@ -160,13 +154,8 @@ def _with_heartbeat(url: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}heartbeat={_HEARTBEAT_S}"
 
 
-async def _as_it_is(message: RabbitMessage) -> RabbitMessage:
-    """Keep FastStream from decoding: a body it cannot read would never be acknowledged."""
-    return message
-
-
 async def _deal_with(
-    message: RabbitMessage, queue: str, handler: Handler, publisher: Publisher
+    message: AbstractIncomingMessage, queue: str, handler: Handler, publisher: Publisher
 ) -> None:
     """Run ``handler`` and answer the broker; the answer is lost with the connection, no more."""
     try:
@@ -191,16 +180,15 @@ async def _deal_with(
         await _answer(message.ack())
 
 
-async def _send_again(message: RabbitMessage, queue: str, publisher: Publisher) -> None:
+async def _send_again(message: AbstractIncomingMessage, queue: str, publisher: Publisher) -> None:
     """Put a copy at the end of the queue, then acknowledge: a crash between leaves two of it."""
-    raw = message.raw_message
     delivery = _delivery(message, queue)
     try:
         await publisher.publish(
             "",
             queue,
             delivery.body,
-            items=int(str(raw.headers.get("items", 1))),
+            items=int(str(message.headers.get("items", 1))),
             message_id=delivery.message_id,
             type_name=delivery.type_name,
             traceparent=delivery.traceparent,
@@ -211,18 +199,17 @@ async def _send_again(message: RabbitMessage, queue: str, publisher: Publisher) 
         await _answer(message.ack())
 
 
-def _delivery(message: RabbitMessage, queue: str) -> Delivery:
-    raw = message.raw_message
-    headers = dict(raw.headers)
+def _delivery(message: AbstractIncomingMessage, queue: str) -> Delivery:
+    headers = dict(message.headers)
     traceparent = headers.get("traceparent")
     return Delivery(
         queue=queue,
         # PostgreSQL holds no NUL: a message that cannot even be set aside would come for ever.
-        type_name=(raw.type or raw.routing_key or "").replace("\0", "\ufffd"),
-        body=raw.body,
-        message_id=raw.message_id or "",
-        is_redelivered=bool(raw.redelivered),
-        redeliveries=redeliveries(headers, is_redelivered=bool(raw.redelivered)),
+        type_name=(message.type or message.routing_key or "").replace("\0", "\ufffd"),
+        body=message.body,
+        message_id=message.message_id or "",
+        is_redelivered=bool(message.redelivered),
+        redeliveries=redeliveries(headers, is_redelivered=bool(message.redelivered)),
         traceparent=traceparent if isinstance(traceparent, str) else None,
         dead_reason=dead_reason(headers),
     )

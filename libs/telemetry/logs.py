@@ -18,7 +18,6 @@ _LOUD_LIBRARIES: Final = (
     "aio_pika",
     "aiormq",
     "asyncio",
-    "faststream",
     "httpx",
     "opentelemetry",
     "uvicorn",
