@@ -36,6 +36,13 @@ QUICK = (
     "herd-postmark", "herd-vendor", "smtp-ours", "smtp-aiosmtplib", "http-ours", "http-aiohttp",
 )  # fmt: skip
 """What `make bench-quick` runs: the rows that cost seconds."""
+IN_TURNS = (
+    ("appends", "append-eventsourcing"),
+    ("herd-postmark", "rival-pgqueuer", "rival-dramatiq", "rival-celery"),
+    ("herd-smtp", "smtp-ours", "smtp-aiosmtplib"),
+    ("growth-small", "growth-large", "growth-history"),
+)
+"""What is compared with each other: measured in turns, so that a slow minute meets all of them."""
 
 
 class Sizes(msgspec.Struct, frozen=True):

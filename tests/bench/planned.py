@@ -21,6 +21,7 @@ SELECT
     md5(number::text)::uuid, 1, 1, true, 'UTC', 'feb28', '2020-01-01',
     '{"birthday": "1990-03-10"}', '{}', '{}', '{}'
 FROM generate_series(1, $1::int) AS number
+ORDER BY 1
 """
 _PLAN = """
 INSERT INTO plan (
@@ -33,6 +34,7 @@ SELECT
     CASE WHEN $3 = 'accepted' THEN due.at END, CASE WHEN $3 = 'accepted' THEN due.at END
 FROM generate_series(1, $2::int) AS number
 CROSS JOIN (SELECT ($1::date + '09:00'::time) AT TIME ZONE 'UTC' AS at) AS due
+ORDER BY 2
 """
 
 
@@ -63,6 +65,7 @@ INSERT INTO celebrations (
 )
 SELECT 701, md5(number::text)::uuid, 'birthday', 'UTC', 'feb28', '1990-07-01', '2020-01-01', 1
 FROM generate_series(1, $1::int) AS number
+ORDER BY 2
 """
 _CONTACTS = """
 INSERT INTO contacts (
@@ -72,6 +75,7 @@ SELECT
     md5(number::text)::uuid, 1, 1, 'active', format('grace%s@example.com', number),
     format('grace%s@example.com', number), 'Grace', format('Number %s', number), 'en'
 FROM generate_series(1, $1::int) AS number
+ORDER BY 1
 """
 _DELIVERIES = """
 INSERT INTO delivery_events (
@@ -84,6 +88,7 @@ SELECT
     $1::date, $1::date + 1, $1::date, 'postmark', md5(number::text)
 FROM generate_series(1, $2::int) AS number
 CROSS JOIN generate_series(0, 1) AS step
+ORDER BY 2, step
 """
 _GREETED = """
 INSERT INTO greeted (period, person_id, kind, holder_day, holder_release)
@@ -91,7 +96,9 @@ SELECT
     date_trunc('year', $1::date)::date, md5(format('%s %s', $1::date, number))::uuid, 'birthday',
     $1::date, 1
 FROM generate_series(1, $2::int) AS number
+ORDER BY 2
 """
+_LOADING = {"synchronous_commit": "off", "work_mem": "512MB", "maintenance_work_mem": "1GB"}
 _HISTORY_DAYS = 20
 ROWS_OF_A_MAIL = 4
 """A plan row, two delivery events and the period's row."""
@@ -102,14 +109,19 @@ async def fill_world(planner_url: str, dispatcher_url: str, people: int) -> None
 
     async def plan_for(connection: Connection) -> None:
         await connection.execute(_RECIPIENTS, people, timeout=None)
+        await connection.execute("VACUUM ANALYZE recipients", timeout=None)
+
+    async def celebrate(connection: Connection) -> None:
         await connection.execute(_CELEBRATIONS, people, timeout=None)
-        await connection.execute("VACUUM ANALYZE recipients, celebrations", timeout=None)
+        await connection.execute("VACUUM ANALYZE celebrations", timeout=None)
 
     async def keep(connection: Connection) -> None:
         await connection.execute(_CONTACTS, people, timeout=None)
         await connection.execute("VACUUM ANALYZE contacts", timeout=None)
 
-    await _both(planner_url, plan_for, dispatcher_url, keep)
+    await asyncio.gather(
+        _fill(planner_url, plan_for), _fill(planner_url, celebrate), _fill(dispatcher_url, keep)
+    )
 
 
 async def fill_history(planner_url: str, dispatcher_url: str, *, before: date, mails: int) -> None:
@@ -127,25 +139,21 @@ async def fill_history(planner_url: str, dispatcher_url: str, *, before: date, m
         for day in days:
             await partitions.ensure_day_partitions(connection, "delivery_events", first=day, days=1)
             await connection.execute(_DELIVERIES, day, rows, timeout=None)
+        await connection.execute("VACUUM ANALYZE delivery_events", timeout=None)
+
+    async def greet(connection: Connection) -> None:
+        for day in days:
             await connection.execute(_GREETED, day, rows, timeout=None)
-        await connection.execute("VACUUM ANALYZE delivery_events, greeted", timeout=None)
+        await connection.execute("VACUUM ANALYZE greeted", timeout=None)
 
-    await _both(planner_url, plan, dispatcher_url, deliver)
+    await asyncio.gather(
+        _fill(planner_url, plan), _fill(dispatcher_url, deliver), _fill(dispatcher_url, greet)
+    )
 
 
-async def _both(
-    planner_url: str,
-    fill_planner: Callable[[Connection], Awaitable[None]],
-    dispatcher_url: str,
-    fill_dispatcher: Callable[[Connection], Awaitable[None]],
-) -> None:
-    """Fill both databases at the same time; neither waits for the other."""
-
-    async def fill(url: str, work: Callable[[Connection], Awaitable[None]]) -> None:
-        connection = await asyncpg.connect(url)
-        try:
-            await work(connection)
-        finally:
-            await connection.close()
-
-    await asyncio.gather(fill(planner_url, fill_planner), fill(dispatcher_url, fill_dispatcher))
+async def _fill(url: str, work: Callable[[Connection], Awaitable[None]]) -> None:
+    connection = await asyncpg.connect(url, server_settings=_LOADING)
+    try:
+        await work(connection)
+    finally:
+        await connection.close()

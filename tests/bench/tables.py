@@ -160,10 +160,14 @@ def _read(name: str) -> dict[str, Any]:
     return msgspec.json.decode((RECORDED / name).read_bytes(), type=dict[str, Any])
 
 
+_ROUNDS = " What is compared with each other: medians of {} rounds, measured in turns."
+
+
 def _where(name: str, run: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"[{name}](measurements/{name}), commit {run['commit']}, {run['at'][:10]},"
         f" {run['cores']} cores, {run['memory_gib']:.0f} GiB."
+        f"{_ROUNDS.format(run['rounds']) if 'rounds' in run else ''}"
     )
     yield ""
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.bench.entries import FULL, QUICK, SMALL, USUAL, all_entries
+from tests.bench.entries import FULL, IN_TURNS, QUICK, SMALL, USUAL, all_entries
 from tests.bench.guard import GUARDED
 from tests.bench.targets import TARGETS, Figure
 
@@ -19,6 +19,12 @@ def test_every_figure_of_a_target_is_measured_by_a_benchmark(names: set[str]) ->
 
 def test_what_is_quick_or_guarded_exists(names: set[str]) -> None:
     assert {*QUICK, *GUARDED} <= names
+
+
+def test_what_is_measured_in_turns_exists_and_has_one_group(names: set[str]) -> None:
+    members = [name for group in IN_TURNS for name in group]
+    assert set(members) <= names
+    assert len(members) == len(set(members))
 
 
 def test_sizes_never_shrink() -> None:
