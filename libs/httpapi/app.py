@@ -15,7 +15,7 @@ from libs.httpapi.answers import Remembering
 from libs.httpapi.auth import ApiKeys, Callers
 from libs.httpapi.bodies import MAX_BODY_BYTES, JsonRequest
 from libs.httpapi.compression import Compressed
-from libs.httpapi.docs import NoPages, ScopesInDocs, docs_routes
+from libs.httpapi.docs import NoPages, RoutesInDocs, docs_routes
 from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.middleware import MAX_UNDER_WAY, Limited, Observed
 from libs.httpapi.operations import operations_routes
@@ -52,7 +52,7 @@ def create_app(
         exception_handlers=exception_handlers(),
         logging_config=None,
         openapi_config=_openapi(title, version),
-        plugins=[ScopesInDocs()],
+        plugins=[RoutesInDocs()],
         request_class=JsonRequest,
         request_max_body_size=MAX_BODY_BYTES,
     )

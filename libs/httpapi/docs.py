@@ -30,6 +30,7 @@ _FILES: Final[Mapping[str, str]] = {
     "LICENSE-swagger-ui-bundle.txt": "text/plain",
 }
 _GENERIC_NAME: Final = re.compile(rb"\b(\w+?)_(?:\w+\.)+(\w+)_(?=\")")
+_CLAUSE_END: Final = re.compile(r"[.;:](?:\s|$)|\n\n")
 _POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -70,15 +71,20 @@ class NoPages(Router):
         return []
 
 
-class ScopesInDocs(ReceiveRoutePlugin):
-    """Refuses routes without a guard and documents the scope of the others."""
+class RoutesInDocs(ReceiveRoutePlugin):
+    """Refuses routes without a guard; documents the scope and the summary of the others."""
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Take the security of each operation from its guard; note the parameters it reads."""
+        """Take each operation's security from its guard, its summary from its docstring.
+
+        The summary is the first clause, unless the route gives one. The parameters that the route
+        reads are noted besides.
+        """
         if isinstance(route, HTTPRoute):
             note_parameters(route)
             for handler in route.route_handlers:
                 _document_scope(handler, route.path)
+                _document_summary(handler)
 
 
 def docs_routes() -> list[HTTPRouteHandler]:
@@ -171,6 +177,12 @@ def _document_scope(handler: Any, path: str) -> None:
     scopes = [one.scope for one in requirements if one.scope is not None]
     if scopes:
         handler.security = [{name: scopes} for name in SECURITY_SCHEMES]
+
+
+def _document_summary(handler: HTTPRouteHandler) -> None:
+    if handler.summary is None and handler.fn.__doc__ is not None:
+        clause = _CLAUSE_END.split(handler.fn.__doc__, maxsplit=1)[0]
+        handler.summary = " ".join(clause.split())
 
 
 @functools.cache

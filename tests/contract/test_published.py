@@ -86,3 +86,14 @@ def test_every_services_openapi_is_valid_and_says_who_may_call(service: str) -> 
     for path, item in document["paths"].items():
         for operation in item.values():
             assert bool(operation.get("security")) == (path not in PUBLIC_PATHS), path
+
+
+@pytest.mark.parametrize("service", ["user", "planner", "dispatcher"])
+def test_every_operation_says_in_words_what_it_does(service: str) -> None:
+    for path, item in published(f"openapi/{service}.json")["paths"].items():
+        for method, operation in item.items():
+            summary = operation["summary"]
+            assert " " in summary, (method, path)
+            assert len(summary) <= 70, (method, path)
+            assert operation["description"], (method, path)
+            assert operation["tags"], (method, path)

@@ -94,7 +94,12 @@ async def tell_story(
     return Story(occurrence_key(local_day, person_id, kind), steps)
 
 
-@get("/v1/unknown", guards=[require("deliveries:read")], tags=["deliveries"])
+@get(
+    "/v1/unknown",
+    guards=[require("deliveries:read")],
+    summary="List deliveries of unknown fate",
+    tags=["deliveries"],
+)
 async def list_unknown(
     pool: Provided[Pool], limit: Limit = DEFAULT_LIMIT, cursor: CursorText = None
 ) -> Page[UnknownOutcome]:

@@ -166,6 +166,7 @@ async def list_templates(
     "/v1/templates/{version:int}/activate",
     guards=[require("ops:templates")],
     status_code=200,
+    summary="Choose the version that holds for its kind and language",
     tags=["templates"],
 )
 async def activate(
@@ -188,6 +189,7 @@ async def activate(
     "/v1/templates/shipped",
     guards=[require("ops:templates")],
     status_code=200,
+    summary="Go back to the text that ships with the kind",
     tags=["templates"],
 )
 async def activate_shipped(

@@ -46,7 +46,13 @@ _QUESTION = (
 _DONE = "<h1>Done</h1><p>You will get no more greetings on this occasion.</p>"
 
 
-@get("/unsubscribe/{token:str}", guards=[PUBLIC], tags=["unsubscribes"], media_type="text/html")
+@get(
+    "/unsubscribe/{token:str}",
+    guards=[PUBLIC],
+    media_type="text/html",
+    summary="Show the page that asks whether to unsubscribe",
+    tags=["unsubscribes"],
+)
 async def ask_unsubscribe(token: FromPath[str], greetings: Provided[Greetings]) -> Response[str]:
     """Show a page with a button; following the link alone changes nothing."""
     _read(greetings, token)
@@ -56,6 +62,7 @@ async def ask_unsubscribe(token: FromPath[str], greetings: Provided[Greetings]) 
 @post(
     "/unsubscribe/{token:str}",
     guards=[PUBLIC],
+    summary="End mails of the link's kind to the link's person",
     status_code=200,
     tags=["unsubscribes"],
     media_type="text/html",
@@ -94,7 +101,12 @@ async def undo_unsubscribe(
         raise standard_problem(404, "this person has not ended this kind")
 
 
-@get("/v1/blocks/{person_id:uuid}", guards=[require("deliveries:read")], tags=["unsubscribes"])
+@get(
+    "/v1/blocks/{person_id:uuid}",
+    guards=[require("deliveries:read")],
+    summary="Show what keeps mail from a person",
+    tags=["unsubscribes"],
+)
 async def show_blocks(person_id: FromPath[UUID], pool: Provided[Pool]) -> RecipientBlocksChanged:
     """Show what keeps mail from a person, per kind or for all (``*``), as it was last published."""
     async with pool.acquire() as connection:

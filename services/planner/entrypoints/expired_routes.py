@@ -78,4 +78,4 @@ def _of_row(row: Occurrence) -> Expired:
     )
 
 
-ROUTES = Router("/", route_handlers=[list_expired])
+ROUTES = Router("/", route_handlers=[list_expired], tags=["plans"])

@@ -181,4 +181,4 @@ def _next(upcoming: Decision, person: Recipient) -> NextView:
     return NextView(local_day, due_at, local, upcoming.is_owed, upcoming.reason)
 
 
-ROUTES = Router("/", route_handlers=[explain])
+ROUTES = Router("/", route_handlers=[explain], tags=["occurrences"])

@@ -169,4 +169,6 @@ def _refuse_unknown(kind: str | None, kinds: Mapping[str, Kind]) -> None:
         raise invalid([FieldError("/kind", "unknown_kind", known)])
 
 
-ROUTES = Router("/", route_handlers=[pause, list_pauses, resume, cancel, list_cancellations])
+ROUTES = Router(
+    "/", route_handlers=[pause, list_pauses, resume, cancel, list_cancellations], tags=["holds"]
+)

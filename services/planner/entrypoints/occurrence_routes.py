@@ -130,4 +130,4 @@ def _of_decision(decision: Decision, recipient: Recipient) -> OccurrenceView:
     )
 
 
-ROUTES = Router("/", route_handlers=[list_occurrences])
+ROUTES = Router("/", route_handlers=[list_occurrences], tags=["occurrences"])

@@ -105,4 +105,4 @@ async def get_progress(
     return DayProgress(local_day, clock.now(), await questions.read_progress(pool, local_day))
 
 
-ROUTES = Router("/", route_handlers=[list_plans, get_plan, get_progress])
+ROUTES = Router("/", route_handlers=[list_plans, get_plan, get_progress], tags=["plans"])

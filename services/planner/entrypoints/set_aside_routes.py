@@ -60,4 +60,4 @@ async def redrive_set_aside(
     return Redriven(aside_id)
 
 
-ROUTES = Router("/", route_handlers=[list_set_aside, redrive_set_aside])
+ROUTES = Router("/", route_handlers=[list_set_aside, redrive_set_aside], tags=["set aside"])

@@ -64,7 +64,12 @@ class OneAtATime:
         self._lock.release()
 
 
-@post("/v1/simulations", guards=[require("plans:read")], status_code=200)
+@post(
+    "/v1/simulations",
+    guards=[require("plans:read")],
+    status_code=200,
+    summary="Simulate what a range of days will bring, and what if",
+)
 async def simulate_days(
     data: JSONBody[NewSimulation],
     *,
@@ -99,4 +104,4 @@ async def simulate_days(
     )
 
 
-ROUTES = Router("/", route_handlers=[simulate_days])
+ROUTES = Router("/", route_handlers=[simulate_days], tags=["simulations"])

@@ -78,6 +78,7 @@ class KeptEvent(msgspec.Struct, frozen=True):
     "/v1/users/export",
     guards=[require("users:export")],
     operation_class=ExportOperation,
+    summary="Export everybody as NDJSON or CSV",
     tags=["people"],
 )
 async def export_people(
@@ -111,6 +112,7 @@ async def export_people(
     guards=[require("users:export")],
     operation_class=PersonExportOperation,
     media_type="application/json",
+    summary="Export everything kept about a person",
     tags=["people"],
 )
 async def export_person(

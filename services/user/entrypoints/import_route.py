@@ -96,6 +96,7 @@ class _SendingLines(ASGIStreamingResponse):
     request_max_body_size=None,
     response_headers=[LINKS],
     status_code=200,
+    summary="Import people from NDJSON or CSV",
     tags=["people"],
 )
 async def import_people(

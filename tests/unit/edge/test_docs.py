@@ -31,6 +31,11 @@ def test_every_operation_says_which_scope_it_needs(app: Any) -> None:
     assert people["post"]["description"] == "Register a person."
 
 
+def test_a_summary_is_the_first_clause_of_what_the_route_says_of_itself(app: Any) -> None:
+    people = openapi_document(app)["paths"]["/people"]
+    assert people["post"]["summary"] == "Register a person"
+
+
 def test_every_refusal_is_described_as_a_problem(app: Any) -> None:
     responses = openapi_document(app)["paths"]["/people"]["post"]["responses"]
     refused = {"400", "401", "403", "408", "413", "415", "422", "429", "4XX", "503"}
