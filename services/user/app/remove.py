@@ -3,15 +3,21 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from services.user.adapters.reading import find_person
 from services.user.adapters.store import Origin, Store
 from services.user.app.deciding import Decision, write
-from services.user.app.errors import PersonNotFoundError, RetentionOverError
+from services.user.app.errors import (
+    PersonErasedError,
+    PersonNotFoundError,
+    RetentionOverError,
+)
 from services.user.app.once import once
 from services.user.app.written import Written
 from services.user.domain.person import (
     Change,
     Person,
     RetentionOver,
+    Tombstone,
     delete_person,
     erase_person,
     restore_person,
@@ -51,6 +57,7 @@ async def restore(
     """Restore a deleted person; a living one stays as they are.
 
     Raises:
+        PersonErasedError: there is nobody left to restore.
         RetentionOverError: deleted longer than ``retention`` ago.
         TakenError: somebody else bears the address or the external id now.
         and what ``write`` and ``once`` raise.
@@ -62,7 +69,12 @@ async def restore(
             raise RetentionOverError(decision.deleted_at)
         return decision
 
-    return await _once(store, person_id, decide, origin=origin, now=now, if_match=if_match)
+    try:
+        return await _once(store, person_id, decide, origin=origin, now=now, if_match=if_match)
+    except PersonNotFoundError:
+        if isinstance(await find_person(store, person_id), Tombstone):
+            raise PersonErasedError(person_id) from None
+        raise
 
 
 async def erase(

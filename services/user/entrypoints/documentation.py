@@ -138,7 +138,7 @@ class PersonExportOperation(Operation):
     """Gives everything about a person."""
 
     def __post_init__(self) -> None:
-        self.responses = _streamed(
+        self.responses = (self.responses or {}) | _streamed(
             "Everything kept about the person.",
             **{"application/json": Schema(type=OpenAPIType.OBJECT)},
         )

@@ -14,6 +14,7 @@ from litestar.response import Stream
 from libs.clock import Clock
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
+from libs.httpapi.refusals import refusing
 from services.user.adapters.store import Store
 from services.user.app import export
 from services.user.app.export import Kept
@@ -26,6 +27,7 @@ from services.user.entrypoints.documentation import (
     PersonExportOperation,
 )
 from services.user.entrypoints.person_routes import Terms
+from services.user.entrypoints.refusals import ERASED
 from services.user.entrypoints.requests import AnyRequest
 from services.user.entrypoints.views import (
     EventView,
@@ -112,6 +114,7 @@ async def export_people(
     guards=[require("users:export")],
     operation_class=PersonExportOperation,
     media_type="application/json",
+    responses=refusing({410: ERASED}),
     summary="Export everything kept about a person",
     tags=["people"],
 )

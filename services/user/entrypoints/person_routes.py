@@ -12,6 +12,7 @@ from litestar.params import FromPath
 from libs.clock import Clock
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
+from libs.httpapi.refusals import refusing
 from libs.ids import new_id
 from services.user.adapters.store import Store
 from services.user.app import change as changing
@@ -26,6 +27,7 @@ from services.user.entrypoints.documentation import (
     PatchOperation,
     ReplacementOperation,
 )
+from services.user.entrypoints.refusals import ERASED, RETENTION_OVER, TAKEN
 from services.user.entrypoints.requests import (
     AnyRequest,
     AsOf,
@@ -72,6 +74,7 @@ class Terms(msgspec.Struct, frozen=True):
     guards=[require("users:write")],
     operation_class=NewPersonOperation,
     response_headers=[ETAG, LOCATION],
+    responses=refusing({409: TAKEN}),
     tags=["people"],
 )
 async def register_person(
@@ -96,6 +99,7 @@ async def register_person(
     "/v1/users/{person_id:uuid}",
     guards=[require("users:read")],
     response_headers=[ETAG],
+    responses=refusing({410: ERASED}),
     tags=["people"],
 )
 async def get_person(
@@ -128,6 +132,7 @@ async def get_person(
     guards=[require("users:write")],
     operation_class=PatchOperation,
     response_headers=[ETAG],
+    responses=refusing({409: TAKEN}),
     tags=["people"],
 )
 async def change_person(
@@ -155,6 +160,7 @@ async def change_person(
     guards=[require("users:write")],
     operation_class=ReplacementOperation,
     response_headers=[ETAG],
+    responses=refusing({409: TAKEN}),
     tags=["people"],
 )
 async def replace_person(
@@ -209,6 +215,7 @@ async def delete_person(
     guards=[require("users:write")],
     operation_class=ConditionalOperation,
     response_headers=[ETAG],
+    responses=refusing({409: TAKEN, 410: f"{RETENTION_OVER} {ERASED}"}),
     status_code=200,
     tags=["people"],
 )
@@ -219,7 +226,7 @@ async def restore_person(
     clock: Provided[Clock],
     terms: Provided[Terms],
 ) -> Response[PersonView]:
-    """Restore a deleted person; 410 when the retention time is over."""
+    """Restore a deleted person; 410 when the retention time is over or they were erased."""
     written = await remove.restore(
         store,
         person_id,

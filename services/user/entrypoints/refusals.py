@@ -21,6 +21,10 @@ from services.user.adapters.store import UnavailableError
 from services.user.app import errors as app
 from services.user.domain import errors as domain
 
+TAKEN = "`email_taken` or `external_id_taken`: it belongs to somebody else."
+RETENTION_OVER = "`retention_over`: the person was deleted too long ago."
+ERASED = "`person_erased`: the person was erased, which cannot be undone."
+
 _TITLES = {
     "email": "The e-mail address belongs to somebody else",
     "external_id": "The external id belongs to somebody else",
@@ -41,7 +45,8 @@ def problem_of(error: Exception) -> Problem:
         case KeyInFlightError() | KeyTakenError():
             problem = idempotency.in_progress()
         case app.PersonErasedError():
-            problem = Problem(410, "person_erased", "The person was erased")
+            detail = "an erasure cannot be undone: register them anew if they wish it"
+            problem = Problem(410, "person_erased", "The person was erased", detail)
         case app.RetentionOverError():
             problem = Problem(410, "retention_over", "The person was deleted too long ago")
         case app.PersonNotFoundError():

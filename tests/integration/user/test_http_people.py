@@ -101,7 +101,6 @@ async def test_erased_person_is_gone(client: Client) -> None:
         ("GET", path),
         ("PATCH", path),
         ("DELETE", path),
-        ("POST", f"{path}/restore"),
         ("POST", f"{path}/erase"),
     ):
         document: dict[str, str] | None = {} if method == "PATCH" else None
@@ -111,6 +110,16 @@ async def test_erased_person_is_gone(client: Client) -> None:
         ("user.registered.v1", []),
         ("user.erased.v1", []),
     ]
+
+
+async def test_who_was_erased_is_not_restored_and_it_is_said_why(client: Client) -> None:
+    path = await registered_path(client)
+    await client.ask("POST", f"{path}/erase")
+    late = await client.ask("POST", f"{path}/restore")
+    assert (late.status, late.code) == (410, "person_erased")
+    assert late.headers["content-type"] == "application/problem+json"
+    strange = await client.ask("POST", f"/v1/users/{uuid4()}/restore")
+    assert (strange.status, strange.code) == (404, "not_found")
 
 
 async def test_every_fault_has_its_pointer(client: Client) -> None:
