@@ -20,6 +20,7 @@ from libs.httpapi.app import Provided
 from libs.httpapi.auth import PUBLIC
 from libs.httpapi.bodies import check_content_type
 from libs.httpapi.problems import Problem, standard_problem
+from libs.httpapi.refusals import refusing
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.report_json import read_report_json
 from services.dispatcher.adapters.report_mails import (
@@ -79,6 +80,7 @@ class ReportOperation(Operation):
 @post(
     "/v1/provider-reports",
     guards=[PUBLIC],
+    responses=refusing({401: "`unsigned`: no right signature of this moment."}),
     status_code=200,
     tags=["suppressions"],
     operation_class=ReportOperation,
@@ -133,7 +135,8 @@ def _bytes_of(signature: str) -> bytes:
 
 
 def _unsigned(detail: str) -> Problem:
-    return standard_problem(401, detail, WWW_Authenticate="Jubilee-Signature")
+    title, headers = "A valid signature is needed", {"WWW-Authenticate": "Jubilee-Signature"}
+    return Problem(401, "unsigned", title, detail, headers=headers)
 
 
 def _read(request: Request[Any, Any, Any], body: bytes) -> list[Report]:

@@ -242,6 +242,12 @@ async def test_nobody_may_report_where_there_is_no_secret(pool: Pool, clock: Fro
         headers = {**signed(body, "", 0), "Content-Type": MAIL}
         async with session.post("/v1/provider-reports", data=body, headers=headers) as answer:
             assert answer.status == 401
+            problem = await answer.json(content_type=None)
+            assert (problem["code"], problem["title"]) == (
+                "unsigned",
+                "A valid signature is needed",
+            )
+            assert answer.headers["WWW-Authenticate"] == "Jubilee-Signature"
 
 
 async def test_simultaneous_copies_are_taken_once(
