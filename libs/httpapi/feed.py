@@ -12,6 +12,7 @@ from libs.eventstore.feed import BadPositionError, Feed, PositionGoneError
 from libs.httpapi.auth import require
 from libs.httpapi.event_stream import MEDIA_TYPE, EventStreams
 from libs.httpapi.problems import Problem
+from libs.httpapi.refusals import refusing
 from libs.runtime.stopping import Stopping
 
 DEFAULT_LIMIT: Final = 500
@@ -76,7 +77,10 @@ def feed_route(feed: Feed, stopping: Stopping) -> HTTPRouteHandler:
     @get(
         "/v1/events",
         guards=[require("events:read")],
-        responses={200: ResponseSpec(FeedPage, description="A page.", generate_examples=False)},
+        responses={
+            200: ResponseSpec(FeedPage, description="A page.", generate_examples=False),
+            **refusing({410: "`position_gone`: events after the position are no longer kept."}),
+        },
         tags=["events"],
     )
     async def list_events(

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from litestar.openapi.datastructures import ResponseSpec
+
+from libs.httpapi.idempotency import HEADER
 from libs.httpapi.problems import CONTENT_TYPE
 
 PROBLEM_SCHEMA: Final[dict[str, Any]] = {
@@ -48,18 +51,28 @@ _TOLD: Final[Mapping[str, str]] = {
     "422": "`validation_failed`: one entry per wrong field or parameter; or "
     "`idempotency_key_reused`: the key came with another request before.",
     "429": "`rate_limited`: too many requests; `Retry-After` says when to come again.",
-    "4XX": "Refused for a reason of this route, such as `idempotency_in_progress`; `code` says "
-    "which.",
+    "4XX": "Refused for another reason, such as `idempotency_in_progress`; `code` says which.",
     "503": "`unavailable`: not now; `Retry-After` says when to come again.",
 }
+_IN_PROGRESS: Final = "`idempotency_in_progress`: the first request under the key is under way."
 _WAITING: Final = frozenset({"429", "503"})
 _BODY: Final = ("400", "408", "413", "415", "422")
 
 
-def refusals(path: str, method: str, operation: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the responses that refuse ``operation``, by status."""
-    statuses = sorted(set(_statuses(path, method, operation)))
-    return {status: _response(status) for status in statuses}
+def refusing(told: Mapping[int, str]) -> dict[int, ResponseSpec]:
+    """Return the ``responses`` of a route that tells of refusals of its own, by status."""
+    return {status: ResponseSpec(None, description=text) for status, text in told.items()}
+
+
+def refusals(
+    path: str, method: str, operation: Mapping[str, Any], *, own: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return the responses that refuse ``operation``, by status; ``own`` tells of its own ones."""
+    told = {status: _TOLD[status] for status in _statuses(path, method, operation)}
+    told.update(own)
+    if "409" in own and any(one["name"] == HEADER for one in operation.get("parameters", ())):
+        told["409"] += f" Or {_IN_PROGRESS}"
+    return {status: _response(status, told[status]) for status in sorted(told)}
 
 
 def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[str]:
@@ -75,10 +88,10 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> Iterator[
         yield "412"
 
 
-def _response(status: str) -> dict[str, Any]:
+def _response(status: str, told: str) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     response: dict[str, Any] = {
-        "description": _TOLD[status],
+        "description": told,
         "content": {CONTENT_TYPE: {"schema": schema}},
     }
     if status in _WAITING:

@@ -97,3 +97,26 @@ def test_every_operation_says_in_words_what_it_does(service: str) -> None:
             assert len(summary) <= 70, (method, path)
             assert operation["description"], (method, path)
             assert operation["tags"], (method, path)
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "path", "status", "code"),
+    [
+        ("user", "post", "/v1/users", "409", "email_taken"),
+        ("user", "post", "/v1/users/{person_id}/restore", "410", "person_erased"),
+        ("user", "get", "/v1/users/{person_id}/export", "410", "person_erased"),
+        ("user", "get", "/v1/events", "410", "position_gone"),
+        ("planner", "post", "/v1/pauses", "409", "paused_already"),
+        ("planner", "post", "/v1/pauses", "409", "idempotency_in_progress"),
+        ("planner", "post", "/v1/cancellations", "409", "cancelled_already"),
+        ("dispatcher", "post", "/v1/previews", "409", "not_writable"),
+        ("dispatcher", "post", "/v1/provider-reports", "401", "unsigned"),
+    ],
+)
+def test_a_routes_own_refusals_are_described_by_their_codes(
+    service: str, method: str, path: str, status: str, code: str
+) -> None:
+    operation = published(f"openapi/{service}.json")["paths"][path][method]
+    refusal = operation["responses"][status]
+    assert f"`{code}`" in refusal["description"]
+    assert list(refusal["content"]) == ["application/problem+json"]

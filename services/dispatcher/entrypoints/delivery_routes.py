@@ -20,6 +20,7 @@ from libs.httpapi.pagination import (
     encode_cursor,
 )
 from libs.httpapi.problems import Problem, standard_problem
+from libs.httpapi.refusals import refusing
 from libs.ids import occurrence_key
 from libs.postgres.types import Pool
 from services.dispatcher.adapters import ledger
@@ -119,6 +120,7 @@ async def list_unknown(
 @post(
     "/v1/deliveries/{local_day:date}/{person_id:uuid}/{kind:str}/settle",
     guards=[require("ops:redrive")],
+    responses=refusing({409: "`not_unknown`: its fate is known; look at its story."}),
     status_code=200,
     tags=["deliveries"],
 )

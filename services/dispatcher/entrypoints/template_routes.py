@@ -21,6 +21,7 @@ from libs.httpapi.pagination import (
     encode_cursor,
 )
 from libs.httpapi.problems import FieldError, Problem, invalid, standard_problem
+from libs.httpapi.refusals import refusing
 from libs.postgres.types import Pool
 from services.dispatcher.adapters import templates
 from services.dispatcher.adapters.mime import MimeWriter
@@ -208,7 +209,13 @@ async def activate_shipped(
     return Chosen(SHIPPED, data.kind, locale)
 
 
-@post("/v1/previews", guards=[require("ops:templates")], status_code=200, tags=["templates"])
+@post(
+    "/v1/previews",
+    guards=[require("ops:templates")],
+    responses=refusing({409: "`not_writable`: this mail cannot be written."}),
+    status_code=200,
+    tags=["templates"],
+)
 async def show_preview(
     data: JSONBody[NewPreview],
     pool: Provided[Pool],

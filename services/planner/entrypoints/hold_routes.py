@@ -21,7 +21,8 @@ from libs.httpapi.pagination import (
     decode_cursor,
     encode_cursor,
 )
-from libs.httpapi.problems import FieldError, invalid, standard_problem
+from libs.httpapi.problems import FieldError, Problem, invalid, standard_problem
+from libs.httpapi.refusals import refusing
 from libs.postgres.types import Pool
 from services.planner.app import cancelling, pausing
 from services.planner.domain.holds import Cancellation, Pause
@@ -65,7 +66,12 @@ class _Position(msgspec.Struct, frozen=True):
     id: UUID
 
 
-@post("/v1/pauses", guards=[require("ops:pause")], status_code=200)
+@post(
+    "/v1/pauses",
+    guards=[require("ops:pause")],
+    responses=refusing({409: "`paused_already`: for another reason than the one given."}),
+    status_code=200,
+)
 async def pause(
     data: JSONBody[NewPause],
     request: AnyRequest,
@@ -76,11 +82,11 @@ async def pause(
 ) -> Pause:
     """Hold back a person, a kind or everything, queued mails included; return the pause.
 
-    A scope that is paused already keeps its pause. Pauses that overlap hold until each is resumed.
-    What becomes too late meanwhile expires.
+    A scope that is paused already keeps its pause and its reason: another one is refused. Pauses
+    that overlap hold until each is resumed. What becomes too late meanwhile expires.
     """
     _refuse_unknown(data.kind, kinds)
-    held, _ = await pausing.pause(
+    held, is_new = await pausing.pause(
         pool,
         person_id=data.person_id,
         kind=data.kind,
@@ -88,6 +94,9 @@ async def pause(
         now=clock.now(),
         by=request.auth.key_id,
     )
+    if not is_new and data.reason not in {None, held.reason}:
+        title = "This is paused already, for another reason"
+        raise _held_already("paused_already", title, held.pause_id, held.reason)
     return held
 
 
@@ -119,7 +128,12 @@ async def resume(
     return ended
 
 
-@post("/v1/cancellations", guards=[require("ops:pause")], status_code=200)
+@post(
+    "/v1/cancellations",
+    guards=[require("ops:pause")],
+    responses=refusing({409: "`cancelled_already`: for another reason than the one given."}),
+    status_code=200,
+)
 async def cancel(
     data: JSONBody[NewCancellation],
     request: AnyRequest,
@@ -131,13 +145,13 @@ async def cancel(
     """Call off what falls on some days for a person, a kind or everyone; return the cancellation.
 
     It holds for what is queued and for what is planned later, and cannot be taken back: pause what
-    may still be wanted. The same scope again changes nothing.
+    may still be wanted. The same scope again changes nothing; with another reason it is refused.
     """
     _refuse_unknown(data.kind, kinds)
     if data.first_day > data.last_day:
         detail = "first_day lies after last_day"
         raise invalid([FieldError("/first_day", "wrong_order", detail)])
-    cancellation, _ = await cancelling.cancel(
+    cancellation, is_new = await cancelling.cancel(
         pool,
         person_id=data.person_id,
         kind=data.kind,
@@ -147,6 +161,10 @@ async def cancel(
         now=clock.now(),
         by=request.auth.key_id,
     )
+    if not is_new and data.reason not in {None, cancellation.reason}:
+        title = "This is called off already, for another reason"
+        known = cancellation.cancellation_id
+        raise _held_already("cancelled_already", title, known, cancellation.reason)
     return cancellation
 
 
@@ -161,6 +179,11 @@ async def list_cancellations(
         return Page(items, None)
     last = _Position(items[-1].cancellation_id)
     return Page(items, encode_cursor(last, scope=_CANCELLATIONS))
+
+
+def _held_already(code: str, title: str, hold_id: UUID, reason: str | None) -> Problem:
+    detail = f"it holds by {hold_id}, " + (f"because: {reason}" if reason else "without a reason")
+    return Problem(409, code, title, detail, members={"id": hold_id, "reason": reason})
 
 
 def _refuse_unknown(kind: str | None, kinds: Mapping[str, Kind]) -> None:

@@ -80,6 +80,25 @@ async def test_a_pause_says_who_and_since_when_and_ends_the_same_way(
     assert await call("POST", f"/v1/pauses/{held['pause_id']}/resume") == (200, ended)
 
 
+@pytest.mark.parametrize(
+    ("path", "scope", "code"),
+    [
+        ("/v1/pauses", {"kind": "birthday"}, "paused_already"),
+        ("/v1/cancellations", THIS_DAY, "cancelled_already"),
+    ],
+)
+async def test_a_second_reason_is_refused_and_the_first_is_shown(
+    world: World, call: Call, path: str, scope: dict[str, Any], code: str
+) -> None:
+    _, held = await call("POST", path, scope | {"reason": "wrong text"})
+    status, problem = await call("POST", path, scope | {"reason": "no text at all"})
+    assert (status, problem["code"], problem["reason"]) == (409, code, "wrong text")
+    assert problem["id"] in held.values()
+    assert problem["detail"].endswith("because: wrong text")
+    assert await call("POST", path, scope | {"reason": "wrong text"}) == (200, held)
+    assert await world.pool.fetchval("SELECT count(*) FROM outbox") == 1
+
+
 async def test_pauses_are_listed_page_by_page_the_newest_first(call: Call) -> None:
     made = [
         (await call("POST", "/v1/pauses", {"person_id": str(person_id(number))}))[1]["pause_id"]
