@@ -2,15 +2,18 @@
 
 import re
 from bisect import bisect_left
-from collections import Counter as Counted
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
+from math import inf
 from typing import Final, Generic, TypeVar
 
 import msgspec
 import prometheus_client
 from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import Collector
 
 from libs.clock import monotonic_s
 
@@ -26,9 +29,7 @@ MAX_NAMED_BY_CODE: Final = 200
 Labels = Sequence[str] | Mapping[str, Sequence[str]]
 """Names alone (values fixed by code, such as loop names), or names with all their values."""
 
-Child = TypeVar(
-    "Child", prometheus_client.Counter, prometheus_client.Gauge, prometheus_client.Histogram
-)
+Child = TypeVar("Child")
 
 _TEXT_FORMAT: Final = "text/plain; version=0.0.4"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
@@ -61,10 +62,10 @@ ProcessCollector(registry=REGISTRY)
 class _Family(Generic[Child]):
     """A metric with its children by label values, so that a hot path finds them by one look-up."""
 
-    def __init__(self, metric: Metric, parent: Child) -> None:
+    def __init__(self, metric: Metric, child_of: Callable[[tuple[str, ...]], Child]) -> None:
         self._metric = metric
         self._names = tuple(metric.labels)
-        self._parent: Child = parent
+        self._child_of = child_of
         self._children: dict[tuple[str, ...], Child] = {}
 
     def _child(self, labels: Mapping[str, str]) -> Child:
@@ -75,8 +76,7 @@ class _Family(Generic[Child]):
         return child if child is not None else self._new_child(key)
 
     def _new_child(self, key: tuple[str, ...]) -> Child:
-        closed = tuple(map(self._closed, self._names, key))
-        child: Child = self._parent.labels(*closed) if closed else self._parent
+        child = self._child_of(tuple(map(self._closed, self._names, key)))
         if len(self._children) < MAX_NAMED_BY_CODE:
             self._children[key] = child
         return child
@@ -108,24 +108,60 @@ class Gauge(_Family[prometheus_client.Gauge]):
         self._child(labels).inc(amount)
 
 
-class Histogram(_Family[prometheus_client.Histogram]):
-    """Counts observations by size."""
+class Histogram(_Family["_Observed"]):
+    """Counts observations by size. One thread observes, that of the event loop."""
 
     def observe(self, value: float, **labels: str) -> None:
         """Count one observation."""
-        self._child(labels).observe(value)
+        self._child(labels).add((value,))
 
     def observe_all(self, values: Iterable[float], **labels: str) -> None:
-        """Count many observations at once.
+        """Count many observations at once."""
+        self._child(labels).add(values)
 
-        One by one the client walks the buckets for each; here the values are counted first and each
-        bucket is told once.
-        """
-        child, observed = self._child(labels), list(values)
-        bounds, buckets = child._upper_bounds, child._buckets  # noqa: SLF001 - no public way
-        for place, times in Counted(bisect_left(bounds, value) for value in observed).items():
-            buckets[place].inc(times)
-        child._sum.inc(sum(observed))  # noqa: SLF001 - as above
+
+class _Observed:
+    """How many observations fell between which bounds, and their sum.
+
+    The client's own histogram walks all buckets and takes two locks for each observation.
+    """
+
+    __slots__ = ("_bounds", "_counts", "_sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def add(self, values: Iterable[float]) -> None:
+        bounds, counts = self._bounds, self._counts
+        for value in values:
+            counts[bisect_left(bounds, value)] += 1
+            self._sum += value
+
+    def tell(self, family: HistogramMetricFamily, labels: Sequence[str]) -> None:
+        names = ["+Inf" if bound == inf else str(bound) for bound in (*self._bounds, inf)]
+        counts = map(float, accumulate(self._counts))
+        family.add_metric(labels, list(zip(names, counts, strict=True)), self._sum)
+
+
+class _Histograms(Collector):
+    """One histogram by label values, as the registry asks for it."""
+
+    def __init__(self, metric: Metric, bounds: Sequence[float]) -> None:
+        self._metric = metric
+        self._bounds = tuple(map(float, bounds))
+        self._by_labels: dict[tuple[str, ...], _Observed] = {}
+
+    def child_of(self, labels: tuple[str, ...]) -> _Observed:
+        return self._by_labels.setdefault(labels, _Observed(self._bounds))
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        metric = self._metric
+        family = HistogramMetricFamily(metric.name, metric.meaning, labels=[*metric.labels])
+        for labels, observed in self._by_labels.items():
+            observed.tell(family, labels)
+        yield family
 
 
 def declare_counter(name: str, meaning: str, labels: Labels = ()) -> Counter:
@@ -133,17 +169,15 @@ def declare_counter(name: str, meaning: str, labels: Labels = ()) -> Counter:
     if not name.endswith("_total"):
         raise ValueError(f"the counter {name} must end in _total")
     metric = _declare(name, "counter", meaning, labels)
-    return Counter(
-        metric, prometheus_client.Counter(name, meaning, [*metric.labels], registry=REGISTRY)
-    )
+    parent = prometheus_client.Counter(name, meaning, [*metric.labels], registry=REGISTRY)
+    return Counter(metric, lambda given: parent.labels(*given) if given else parent)
 
 
 def declare_gauge(name: str, meaning: str, labels: Labels = ()) -> Gauge:
     """Return a new gauge; its name ends in the unit, if it has one."""
     metric = _declare(name, "gauge", meaning, labels)
-    return Gauge(
-        metric, prometheus_client.Gauge(name, meaning, [*metric.labels], registry=REGISTRY)
-    )
+    parent = prometheus_client.Gauge(name, meaning, [*metric.labels], registry=REGISTRY)
+    return Gauge(metric, lambda given: parent.labels(*given) if given else parent)
 
 
 def declare_histogram(
@@ -151,10 +185,11 @@ def declare_histogram(
 ) -> Histogram:
     """Return a new histogram; its name ends in the unit."""
     metric = _declare(name, "histogram", meaning, labels)
-    parent = prometheus_client.Histogram(
-        name, meaning, [*metric.labels], registry=REGISTRY, buckets=buckets
-    )
-    return Histogram(metric, parent)
+    parent = _Histograms(metric, buckets)
+    REGISTRY.register(parent)
+    if not metric.labels:
+        parent.child_of(())  # tells of nothing from the start, as counters and gauges do
+    return Histogram(metric, parent.child_of)
 
 
 @contextmanager

@@ -1,7 +1,10 @@
 import itertools
 from collections.abc import Iterator
 
+import prometheus_client
 import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
 
 from libs.telemetry import metrics
 from libs.telemetry.metrics import (
@@ -84,6 +87,26 @@ def test_many_observations_at_once_count_as_each_alone() -> None:
     alone = [line.replace(one_by_one, at_once) for line in told if line.startswith(one_by_one)]
     assert alone
     assert alone == [line for line in told if line.startswith(at_once)]
+
+
+@pytest.mark.parametrize("labels", [{}, {"kind": "birthday"}], ids=["alone", "by kind"])
+@pytest.mark.parametrize("values", [[], [-0.5, 0.0, 0.001, 0.0011, 0.5, 0.5, 10.0, 11.0]])
+def test_a_histogram_tells_what_the_clients_own_would_tell(
+    labels: dict[str, str], values: list[float]
+) -> None:
+    name = fresh("seconds")
+    ours = declare_histogram(name, "Time taken.", [*labels], buckets=(1, 2.5, 300.0, 43200.0))
+    theirs = CollectorRegistry()
+    parent = prometheus_client.Histogram(
+        name, "Time taken.", [*labels], registry=theirs, buckets=(1, 2.5, 300.0, 43200.0)
+    )
+    for value in values:
+        ours.observe(value, **labels)
+        (parent.labels(**labels) if labels else parent).observe(value)
+    told = [
+        line for line in generate_latest(theirs).decode().splitlines() if "_created" not in line
+    ]
+    assert [line for line in lines() if name in line] == told
 
 
 def test_a_metric_is_declared_once() -> None:
