@@ -4,11 +4,15 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
+from typing import Final
 
 import asyncpg
+from asyncpg.connect_utils import SessionAttribute
 
 from libs.postgres.types import Pool
 from libs.resilience import connecting
+
+_READ_ONLY: Final = {"default_transaction_read_only": "on"}
 
 
 @contextlib.asynccontextmanager
@@ -19,6 +23,7 @@ async def open_pool(
     size: int = 8,
     statement_timeout_s: float = 30.0,
     settings: Mapping[str, str] = MappingProxyType({}),
+    is_replica: bool = False,
 ) -> AsyncIterator[Pool]:
     """Yield a pool of at most ``size`` connections, waiting for a server that is not up yet.
 
@@ -27,13 +32,16 @@ async def open_pool(
     it ever gains on our statements. ``settings`` are further settings of the server, such as how
     to plan.
 
+    A pool of a replica is there whether its server is or not: it connects when it is used, only to
+    a server that replays another one's log, and writes nothing.
+
     Who is given a connection leaves no session state behind: locks, settings and cursors last for a
     transaction at most. So nothing is reset between two uses but a transaction left open.
     """
     pool: Pool = await connecting(
         lambda: asyncpg.create_pool(
             url,
-            min_size=1,
+            min_size=0 if is_replica else 1,
             max_size=size,
             reset=_keep_session,
             timeout=5,
@@ -45,8 +53,10 @@ async def open_pool(
                 "lock_timeout": f"{int(statement_timeout_s * 1000)}",
                 "idle_in_transaction_session_timeout": f"{int(statement_timeout_s * 1000)}",
                 "timezone": "UTC",
+                **(_READ_ONLY if is_replica else {}),
                 **settings,
             },
+            target_session_attrs=SessionAttribute.standby if is_replica else None,
         ),
         to="postgresql",
     )
