@@ -12,6 +12,8 @@ class UserSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     database_url: Annotated[str, PostgresUrl]  # PostgreSQL database of this service
     broker_url: Annotated[str, AmqpUrl]  # RabbitMQ virtual host of the whole system
+    replica_database_url: Annotated[str, PostgresUrl] | None = None  # its replica, for reads
+    replica_max_lag_s: Annotated[float, Positive] = 1.0  # it is not asked while it may lag more
     http_host: str = "127.0.0.1"  # address to listen on
     http_port: Annotated[int, Port] = 8080  # 0 takes any free port
     api_keys_file: str | None = None  # JSON file of hashed API keys

@@ -3,7 +3,9 @@
 import asyncio
 import base64
 import binascii
+import contextlib
 import logging
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from libs.httpapi.serve import HttpServer
 from libs.outbox import Relay
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
+from libs.postgres.replica import NotAReplicaError, Replica, open_replica
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise
@@ -26,7 +29,7 @@ from libs.runtime.stopping import current_stopping
 from services.user.adapters.store import Store
 from services.user.entrypoints.api import create_api, create_silent_api
 from services.user.entrypoints.checks import database_check, outbox_check
-from services.user.entrypoints.loops import outbox_loop, relay_loop, upkeep_loop
+from services.user.entrypoints.loops import outbox_loop, relay_loop, replica_loop, upkeep_loop
 from services.user.entrypoints.person_routes import Terms
 from services.user.settings import UserSettings
 
@@ -68,8 +71,32 @@ async def run(settings: UserSettings, roles: frozenset[str]) -> None:
     ) as pool:
         await _refuse_old_tables(pool)
         store = Store(pool, keys)
-        async with open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock:
-            await _supervise(settings, store, clock, roles=roles, auth=auth)
+        async with (
+            open_clock(pool, settings.jubilee_clock, env=settings.jubilee_env) as clock,
+            _replica_of(settings, roles) as replica,
+        ):
+            await _supervise(settings, store, clock, roles=roles, auth=auth, replica=replica)
+
+
+@contextlib.asynccontextmanager
+async def _replica_of(
+    settings: UserSettings, roles: frozenset[str]
+) -> AsyncIterator[Replica | None]:
+    """Yield the replica that answers reads, if there is one and this process answers any."""
+    if settings.replica_database_url is None or "api" not in roles:
+        yield None
+        return
+    try:
+        async with open_replica(
+            settings.replica_database_url,
+            primary_url=settings.database_url,
+            name=NAME,
+            size=settings.pool_size,
+            max_lag_s=settings.replica_max_lag_s,
+        ) as replica:
+            yield replica
+    except NotAReplicaError as error:
+        raise StartupError(f"USER_REPLICA_DATABASE_URL {error}") from error
 
 
 async def _supervise(
@@ -79,6 +106,7 @@ async def _supervise(
     *,
     roles: frozenset[str],
     auth: ApiKeys,
+    replica: Replica | None,
 ) -> None:
     health = Health(current_stopping())
     health.add("database", database_check(store))
@@ -104,7 +132,9 @@ async def _supervise(
             auth=auth,
             health=health,
             edge=_edge(settings, store.pool),
+            replica=replica,
         )
+        loops += [] if replica is None else [replica_loop(replica)]
     http = HttpServer(
         app, settings.http_host, settings.http_port, drain_timeout_s=settings.drain_timeout_s
     )

@@ -24,6 +24,9 @@ _UNREACHABLE = (
     asyncpg.OperatorInterventionError,
     asyncpg.LockNotAvailableError,
     asyncpg.ReadOnlySQLTransactionError,
+    # What a replica's replay ends is told as one of these.
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
 )
 
 

@@ -1,6 +1,7 @@
 """Hands out everybody, page by page, and everything about one person."""
 
-from collections.abc import AsyncIterator
+import functools
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import msgspec
@@ -10,6 +11,7 @@ from services.user.adapters.keys import KeptKey, list_keys_of
 from services.user.adapters.reading import Filter, WholeEvent
 from services.user.adapters.store import Store
 from services.user.app.errors import PersonErasedError, PersonNotFoundError
+from services.user.app.reader import Reader
 from services.user.domain.person import Person, Tombstone
 
 PAGE = 1000
@@ -26,16 +28,19 @@ class Kept(msgspec.Struct, frozen=True):
 
 
 async def everybody(
-    store: Store, *, after: UUID | None, page: int = PAGE
+    reader: Reader, *, after: UUID | None, lag_s: float = 0, page: int = PAGE
 ) -> AsyncIterator[list[Person]]:
     """Yield all living people after the id ``after``, in the order of their ids, in pages.
 
     Each is as of the read of its page; a page is one short statement, so an export of any length
-    holds nothing open. Whoever lives throughout appears once.
+    holds nothing open. Whoever lives throughout appears once. ``lag_s``: as of ``Reader``.
     """
     is_last = False
     while not is_last:
-        people = await reading.list_people(store, _EVERYBODY, after=after, limit=page)
+        people = await reader.ask(
+            functools.partial(reading.list_people, wanted=_EVERYBODY, after=after, limit=page),
+            lag_s=lag_s,
+        )
         if people:
             yield people
             after = people[-1].id
@@ -58,7 +63,7 @@ async def get_kept(store: Store, person_id: UUID) -> Kept:
 
 
 async def events_of(
-    store: Store, person_id: UUID, *, upto: int, page: int = EVENTS_AT_ONCE
+    reader: Reader, person_id: UUID, *, upto: int, lag_s: float = 0, page: int = EVENTS_AT_ONCE
 ) -> AsyncIterator[list[WholeEvent]]:
     """Yield the events of a person up to version ``upto``, unsealed, oldest first, in pages.
 
@@ -68,5 +73,16 @@ async def events_of(
     after = 0
     while after < upto:
         limit = min(page, upto - after)
-        yield await reading.list_whole_events(store, person_id, after_version=after, limit=limit)
+        yield await reader.ask(
+            functools.partial(
+                reading.list_whole_events, person_id=person_id, after_version=after, limit=limit
+            ),
+            lag_s=lag_s,
+            suffices=functools.partial(_is_whole, wanted=limit),
+        )
         after += limit
+
+
+def _is_whole(events: Sequence[WholeEvent], wanted: int) -> bool:
+    """Tell whether all events are there; the head of the export may have come from the primary."""
+    return len(events) == wanted

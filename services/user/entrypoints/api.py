@@ -7,10 +7,12 @@ from libs.httpapi.app import create_app
 from libs.httpapi.auth import ApiKeys
 from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.feed import feed_route
+from libs.postgres.replica import Replica
 from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
 from services.user.adapters.feed import PeopleFeed
 from services.user.adapters.store import Store
+from services.user.app.reader import Reader
 from services.user.entrypoints.export_routes import EXPORT_ROUTES
 from services.user.entrypoints.import_route import import_people
 from services.user.entrypoints.person_routes import PERSON_ROUTES, Terms
@@ -30,6 +32,7 @@ def create_api(
     auth: ApiKeys,
     health: Health,
     edge: Edge = NO_EDGE,
+    replica: Replica | None = None,
 ) -> Litestar:
     """Return the application with all routes of this service."""
     routes = Router(
@@ -51,6 +54,7 @@ def create_api(
         health=health,
         edge=edge,
         store=store,
+        reader=Reader(store, replica),
         clock=clock,
         terms=terms,
         import_batch_lines=import_batch_lines,

@@ -72,7 +72,21 @@ _IDEMPOTENCY_KEY = _header(
     "Idempotency-Key",
     "1 to 255 visible ASCII characters. The same key and request get the first answer again.",
 )
+_CACHE_CONTROL = _header(
+    "Cache-Control",
+    "How old the answer may be where a replica answers reads. `no-cache`: as of now, which is what "
+    "a caller with the scope `users:write` gets anyway. `max-stale`, or `max-stale=2` in seconds: "
+    "up to that, and never more than the operator allows (a second), as for everybody else.",
+)
 _IF_MATCH = _header("If-Match", 'The version you saw, such as `"3"`; another one gives 412.')
+
+
+@dataclass
+class ReadOperation(Operation):
+    """May be answered by a replica, and says how old the answer may be."""
+
+    def __post_init__(self) -> None:
+        self.parameters = [*(self.parameters or []), _CACHE_CONTROL]
 
 
 @dataclass
@@ -123,10 +137,11 @@ class ImportOperation(Operation):
 
 
 @dataclass
-class ExportOperation(Operation):
+class ExportOperation(ReadOperation):
     """Gives a person per line, or a table."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.responses = _streamed(
             "People, a line each.",
             **{NDJSON: _exported_schema(), CSV: Schema(type=OpenAPIType.STRING)},
@@ -134,10 +149,11 @@ class ExportOperation(Operation):
 
 
 @dataclass
-class PersonExportOperation(Operation):
+class PersonExportOperation(ReadOperation):
     """Gives everything about a person."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.responses = (self.responses or {}) | _streamed(
             "Everything kept about the person.",
             **{"application/json": Schema(type=OpenAPIType.OBJECT)},

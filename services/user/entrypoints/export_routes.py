@@ -15,9 +15,9 @@ from libs.clock import Clock
 from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
 from libs.httpapi.refusals import refusing
-from services.user.adapters.store import Store
 from services.user.app import export
 from services.user.app.export import Kept
+from services.user.app.reader import Reader
 from services.user.domain.person import Person
 from services.user.entrypoints import csv_rows
 from services.user.entrypoints.documentation import (
@@ -28,7 +28,7 @@ from services.user.entrypoints.documentation import (
 )
 from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.refusals import ERASED
-from services.user.entrypoints.requests import AnyRequest
+from services.user.entrypoints.requests import AnyRequest, tolerated_lag_s
 from services.user.entrypoints.views import (
     EventView,
     Links,
@@ -86,7 +86,7 @@ class KeptEvent(msgspec.Struct, frozen=True):
 async def export_people(
     *,
     request: AnyRequest,
-    store: Provided[Store],
+    reader: Provided[Reader],
     form: FormatText = None,
     after: AfterId = None,
 ) -> Stream:
@@ -96,7 +96,7 @@ async def export_people(
     that was cut off goes on with `after`. The CSV can be imported again; in it a cell that a
     spreadsheet would take for a formula stands behind an apostrophe, which an import takes away.
     """
-    people = export.everybody(store, after=after)
+    people = export.everybody(reader, after=after, lag_s=tolerated_lag_s(request))
     # The first page is read before the answer begins: a database that is away gives 503.
     first: list[Person] = await anext(people, [])
     chosen = form or _accepted(request)
@@ -119,8 +119,10 @@ async def export_people(
     tags=["people"],
 )
 async def export_person(
+    *,
+    request: AnyRequest,
     person_id: FromPath[UUID],
-    store: Provided[Store],
+    reader: Provided[Reader],
     clock: Provided[Clock],
     terms: Provided[Terms],
 ) -> Stream:
@@ -129,10 +131,12 @@ async def export_person(
     That is their state, every event with the state after it, and the idempotency keys of requests
     about them. What is planned for them and was sent to them is behind the links.
     """
-    kept = await export.get_kept(store, person_id)
+    lag_s = tolerated_lag_s(request)
+    kept = await reader.ask(lambda store: export.get_kept(store, person_id), lag_s=lag_s)
     head = _head(kept, exported_at=clock.now(), planner_url=terms.planner_url)
     headers = {"Cache-Control": "no-store"}
-    return Stream(_whole(store, kept, head), media_type="application/json", headers=headers)
+    whole = _whole(reader, kept, head, lag_s=lag_s)
+    return Stream(whole, media_type="application/json", headers=headers)
 
 
 EXPORT_ROUTES: list[HTTPRouteHandler] = [export_people, export_person]
@@ -175,11 +179,13 @@ def _head(kept: Kept, *, exported_at: datetime, planner_url: str) -> KeptView:
     )
 
 
-async def _whole(store: Store, kept: Kept, head: KeptView) -> AsyncIterator[bytes]:
+async def _whole(
+    reader: Reader, kept: Kept, head: KeptView, *, lag_s: float
+) -> AsyncIterator[bytes]:
     """Yield ``head`` with the events as its last member."""
     yield _encoder.encode(head)[:-1] + b',"events":['
     separator = b""
-    async for events in export.events_of(store, head.id, upto=kept.person.version):
+    async for events in export.events_of(reader, head.id, upto=kept.person.version, lag_s=lag_s):
         views = (
             KeptEvent(event_view(one.entry), one.state if isinstance(one.state, Person) else None)
             for one in events

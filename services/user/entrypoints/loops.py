@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from libs.clock import Clock
 from libs.outbox import Relay, oldest_unpublished_s
+from libs.postgres.replica import Replica
 from libs.runtime.loops import Loop
 from services.user.adapters.metrics import OUTBOX_AGE_S, RELAYED_ROWS
 from services.user.adapters.store import Store, connection_of
@@ -29,6 +30,11 @@ def outbox_loop(relay: Relay, *, pause_s: float) -> Loop:
         await relay.keep_partitions()
 
     return Loop("outbox", step, pause_s=pause_s)
+
+
+def replica_loop(replica: Replica) -> Loop:
+    """Return the loop that looks how far the replica is behind."""
+    return Loop("replica", replica.check, pause_s=replica.check_pause_s)
 
 
 def upkeep_loop(

@@ -17,6 +17,7 @@ from libs.ids import new_id
 from services.user.adapters.store import Store
 from services.user.app import change as changing
 from services.user.app import read, register, remove
+from services.user.app.reader import Reader
 from services.user.app.written import Written
 from services.user.domain.dates import latest_day
 from services.user.domain.person import Person, Tombstone
@@ -25,16 +26,20 @@ from services.user.entrypoints.documentation import (
     ConditionalOperation,
     NewPersonOperation,
     PatchOperation,
+    ReadOperation,
     ReplacementOperation,
 )
 from services.user.entrypoints.refusals import ERASED, RETENTION_OVER, TAKEN
 from services.user.entrypoints.requests import (
     AnyRequest,
     AsOf,
+    MinVersion,
     document_of,
     has_seen,
+    newest_seen,
     origin_of,
     past_instant,
+    tolerated_lag_s,
     wanted_versions,
 )
 from services.user.entrypoints.views import (
@@ -98,6 +103,7 @@ async def register_person(
 @get(
     "/v1/users/{person_id:uuid}",
     guards=[require("users:read")],
+    operation_class=ReadOperation,
     response_headers=[ETAG],
     responses=refusing({410: ERASED}),
     tags=["people"],
@@ -106,10 +112,11 @@ async def get_person(
     *,
     request: AnyRequest,
     person_id: FromPath[UUID],
-    store: Provided[Store],
+    reader: Provided[Reader],
     clock: Provided[Clock],
     terms: Provided[Terms],
     as_of: AsOf = None,
+    min_version: MinVersion = None,
 ) -> Response[PersonView | None]:
     """Return a person; 304 where `If-None-Match` names the version.
 
@@ -117,10 +124,17 @@ async def get_person(
     have been erased.
     """
     if as_of is None:
-        person = await read.get_living(store, person_id)
+        known = max(min_version or 0, newest_seen(request))
+        person = await reader.ask(
+            lambda store: read.get_living(store, person_id),
+            lag_s=tolerated_lag_s(request, is_bounded=min_version is not None),
+            suffices=lambda found: found.version >= known,
+        )
     else:
         at = past_instant(as_of, now=clock.now())
-        person = await read.get_as_of(store, person_id, at=at)
+        person = await reader.ask(
+            lambda store: read.get_as_of(store, person_id, at=at), lag_s=tolerated_lag_s(request)
+        )
     if has_seen(request, person.version):
         return Response(None, status_code=304, headers=_tagged(person.version))
     view = person_view(person, planner_url=terms.planner_url)

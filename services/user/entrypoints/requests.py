@@ -1,5 +1,6 @@
 """What every request of this API carries in its head and body."""
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -23,8 +24,18 @@ AsOf = Annotated[
     ),
 ]
 
+MinVersion = Annotated[
+    int | None,
+    QueryParameter(
+        ge=1,
+        le=2**31 - 1,
+        description="The version an event or the `ETag` of a write told: the answer is no older.",
+    ),
+]
+
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _VERSION = re.compile(r"[0-9]{1,10}")
+_MAX_STALE = re.compile(r"max-stale(?:=([0-9]{1,9}))?")
 
 
 async def document_of(request: AnyRequest) -> dict[str, Any]:
@@ -70,8 +81,35 @@ def wanted_versions(request: AnyRequest) -> frozenset[int] | None:
 
 def has_seen(request: AnyRequest, version: int) -> bool:
     """Tell whether ``If-None-Match`` names ``version``."""
-    header = request.headers.get("if-none-match", "")
-    return str(version) in {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+    return str(version) in _tags(request)
+
+
+def newest_seen(request: AnyRequest) -> int:
+    """Return the newest version ``If-None-Match`` names, 0 where it names none."""
+    return max((int(tag) for tag in _tags(request) if _VERSION.fullmatch(tag)), default=0)
+
+
+def _tags(request: AnyRequest) -> set[str]:
+    header = request.headers.get("if-none-match")
+    if header is None:
+        return set()
+    return {tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")}
+
+
+def tolerated_lag_s(request: AnyRequest, *, is_bounded: bool = False) -> float:
+    """Return how old an answer may be, in seconds: 0 as of now, infinite as the operator allows.
+
+    Who may write gets what is true now, whichever process took the write, unless they say that
+    they take less: by ``max-stale``, or because something else bounds what they get.
+    """
+    header = request.headers.get("cache-control")
+    directives = {part.strip().lower() for part in header.split(",")} if header else ()
+    if "no-cache" in directives or "max-age=0" in directives:
+        return 0
+    for directive in directives:
+        if stale := _MAX_STALE.fullmatch(directive):
+            return float(stale[1] or math.inf)
+    return math.inf if is_bounded or "users:write" not in request.auth.scopes else 0
 
 
 def past_instant(as_of: str, *, now: datetime) -> datetime:

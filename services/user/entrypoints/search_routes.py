@@ -21,16 +21,17 @@ from libs.httpapi.pagination import (
     encode_cursor,
 )
 from services.user.adapters.reading import Filter
-from services.user.adapters.store import Store
 from services.user.app import read
+from services.user.app.reader import Reader
 from services.user.domain.dates import EARLIEST, month_day_number, parse_date
 from services.user.domain.emails import address_of
 from services.user.domain.errors import FieldRefusedError
 from services.user.domain.locales import parse_zone
 from services.user.domain.texts import parse_external_id, parse_name, search_key
+from services.user.entrypoints.documentation import ReadOperation
 from services.user.entrypoints.person_routes import Terms
 from services.user.entrypoints.refusals import parameter_refused
-from services.user.entrypoints.requests import AsOf, past_instant
+from services.user.entrypoints.requests import AnyRequest, AsOf, past_instant, tolerated_lag_s
 from services.user.entrypoints.views import EventView, PersonView, event_view, person_view
 
 T = TypeVar("T")
@@ -56,10 +57,11 @@ class AfterVersion(msgspec.Struct, frozen=True):
     version: Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
-@get("/v1/users", guards=[require("users:read")], tags=["people"])
+@get("/v1/users", guards=[require("users:read")], operation_class=ReadOperation, tags=["people"])
 async def list_people(
     *,
-    store: Provided[Store],
+    request: AnyRequest,
+    reader: Provided[Reader],
     terms: Provided[Terms],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,
@@ -82,7 +84,10 @@ async def list_people(
     )
     scope = f"people {msgspec.structs.astuple(wanted)}"
     after = decode_cursor(cursor, AfterPerson, scope=scope).person_id if cursor else None
-    page = await read.list_living(store, wanted, after=after, limit=limit)
+    page = await reader.ask(
+        lambda store: read.list_living(store, wanted, after=after, limit=limit),
+        lag_s=tolerated_lag_s(request),
+    )
     following = None
     if page.next_after is not None:
         following = encode_cursor(AfterPerson(page.next_after), scope=scope)
@@ -90,11 +95,17 @@ async def list_people(
     return Page(views, following)
 
 
-@get("/v1/users/{person_id:uuid}/history", guards=[require("users:read")], tags=["people"])
+@get(
+    "/v1/users/{person_id:uuid}/history",
+    guards=[require("users:read")],
+    operation_class=ReadOperation,
+    tags=["people"],
+)
 async def list_history(
     *,
+    request: AnyRequest,
     person_id: FromPath[UUID],
-    store: Provided[Store],
+    reader: Provided[Reader],
     clock: Provided[Clock],
     limit: Limit = DEFAULT_LIMIT,
     cursor: CursorText = None,
@@ -104,7 +115,12 @@ async def list_history(
     until = None if as_of is None else past_instant(as_of, now=clock.now())
     scope = f"history {person_id} {until}"
     after = decode_cursor(cursor, AfterVersion, scope=scope).version if cursor else 0
-    page = await read.get_history(store, person_id, after_version=after, limit=limit, until=until)
+    page = await reader.ask(
+        lambda store: read.get_history(
+            store, person_id, after_version=after, limit=limit, until=until
+        ),
+        lag_s=tolerated_lag_s(request),
+    )
     following = None
     if page.next_after is not None:
         following = encode_cursor(AfterVersion(page.next_after), scope=scope)

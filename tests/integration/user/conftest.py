@@ -17,6 +17,7 @@ from libs.httpapi.auth import ApiKeys
 from libs.httpapi.auth import new_key as new_api_key
 from libs.httpapi.serve import HttpServer
 from libs.postgres.pool import open_pool
+from libs.postgres.replica import Replica
 from libs.runtime.health import Health
 from services.user.adapters.store import Store
 from services.user.entrypoints.api import create_api
@@ -125,7 +126,12 @@ OTHER, OTHER_TOKEN = new_api_key("other", ["users:read", "users:write"])
 
 @contextlib.asynccontextmanager
 async def serving_api(
-    store: Store, clock: FrozenClock, auth: ApiKeys, *, import_batch_lines: int = 1000
+    store: Store,
+    clock: FrozenClock,
+    auth: ApiKeys,
+    *,
+    import_batch_lines: int = 1000,
+    replica: Replica | None = None,
 ) -> AsyncIterator[str]:
     """Yield the base URL of an API over ``store``."""
     api = create_api(
@@ -135,6 +141,7 @@ async def serving_api(
         import_batch_lines=import_batch_lines,
         auth=auth,
         health=Health(),
+        replica=replica,
     )
     server = HttpServer(api, "127.0.0.1", 0)
     server.bind()

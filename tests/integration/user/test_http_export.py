@@ -13,6 +13,7 @@ from libs.clock import FrozenClock
 from services.user.adapters.store import Store
 from services.user.app.change import change
 from services.user.app.export import events_of, everybody
+from services.user.app.reader import Reader
 from services.user.app.remove import delete
 from tests.integration.user.asking import ORIGIN, registered
 from tests.integration.user.conftest import EXPORTER_TOKEN, WRITER_TOKEN, Answer, Client
@@ -52,7 +53,7 @@ async def test_export_goes_on_behind_the_last_line(client: Client, store: Store)
 async def test_export_neither_skips_nor_repeats_while_data_change(store: Store) -> None:
     people = [await registered(store) for _ in range(9)]
     met: list[UUID] = []
-    async for page in everybody(store, after=None, page=2):
+    async for page in everybody(Reader(store), after=None, page=2):
         met += [person.id for person in page]
         await delete(store, people[len(met) - 1].id, origin=ORIGIN, now=NOW)
         if len(met) < 9:
@@ -190,7 +191,7 @@ async def test_long_history_is_exported_whole(store: Store) -> None:
     for number in range(6):
         patch = {"location_city": f"City {number}"}
         await change(store, person.id, patch, rules=RULES, origin=ORIGIN, now=NOW)
-    pages = [page async for page in events_of(store, person.id, upto=7, page=3)]
+    pages = [page async for page in events_of(Reader(store), person.id, upto=7, page=3)]
     assert [one.entry.version for page in pages for one in page] == list(range(1, 8))
 
 
