@@ -21,6 +21,10 @@ _MOST_ENCLOSURES = 100
 _LONGEST_ID = 200
 _COMPLAINTS = frozenset({"abuse", "fraud", "opt-out"})
 
+# Some hostile mails bring the parser down, one with its charset in RFC 2231's form by a TypeError.
+# Whatever it stumbles over, the mails behind it must be read.
+_PARSER_FAILURES = (RecursionError, ValueError, LookupError, TypeError, AttributeError)
+
 # The newer policies parse headers by a grammar that some hostile ones bring down.
 _parser = BytesParser(policy=policy.compat32)
 _header_parser = HeaderParser(policy=policy.compat32)
@@ -34,22 +38,22 @@ def read_report_mail(raw: bytes) -> list[Report]:
     """Return what a mail reports, empty for a mail that is no report.
 
     Raises:
-        UnreadableReportError: it is too long, or nested beyond all reason.
+        UnreadableReportError: it is too long, nested beyond all reason, or too much for the parser.
     """
     if len(raw) > MAX_REPORT_BYTES or _enclosures(raw) > _MOST_ENCLOSURES:
         raise UnreadableReportError
     try:
-        parts = _parts(_parser.parsebytes(raw))
-    except (RecursionError, ValueError, LookupError) as error:
+        return list(_reports(_parser.parsebytes(raw), hashlib.sha256(raw).hexdigest()))
+    except _PARSER_FAILURES as error:
         raise UnreadableReportError from error
-    found = {part.get_content_type(): part for part in reversed(parts)}
-    original = _original(found)
-    source = hashlib.sha256(raw).hexdigest()
+
+
+def _reports(mail: Message, source: str) -> Iterator[Report]:
+    found = {part.get_content_type(): part for part in reversed(_parts(mail))}
     if (status := found.get("message/delivery-status")) is not None:
-        return list(_bounces(status, original, source))
-    if (feedback := found.get("message/feedback-report")) is not None:
-        return list(_complaints(feedback, original, source))
-    return []
+        yield from _bounces(status, _original(found), source)
+    elif (feedback := found.get("message/feedback-report")) is not None:
+        yield from _complaints(feedback, _original(found), source)
 
 
 def _enclosures(raw: bytes) -> int:

@@ -164,6 +164,11 @@ def test_bomb_is_survived_quickly(raw: bytes) -> None:
     assert monotonic_s() - started_s < 5
 
 
+def test_charset_that_the_parser_stumbles_over_is_refused() -> None:
+    with pytest.raises(UnreadableReportError):
+        read_report_mail(b"Content-Type: multipart/report; charset*=utf-8''x\r\n\r\n\xff")
+
+
 def mutations() -> st.SearchStrategy[bytes]:
     """Return reports in which pieces were cut out, doubled or replaced."""
 
