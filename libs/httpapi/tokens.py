@@ -70,13 +70,18 @@ class KeySet:
 
     async def find(self, key_id: str) -> _Key | None:
         """Return the key of that id, asking the issuer for keys it may have made since."""
-        age_s = self._age_s()
-        if age_s > REFRESH_AFTER_S or (key_id not in self._keys and age_s > REFRESH_FLOOR_S):
+        is_due = key_id not in self._keys and self._age_s() > REFRESH_FLOOR_S
+        if is_due or self.is_stale:
             await self.refresh()
         elif key_id not in self._keys:
             async with self._asking:  # what is being asked for may hold it
                 pass
         return self._keys.get(key_id)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the issuer should be asked whether the keys are still the same."""
+        return self._age_s() > REFRESH_AFTER_S
 
     async def refresh(self) -> None:
         """Take the issuer's present keys; where they cannot be had, those known go on working."""
@@ -106,7 +111,12 @@ class KeySet:
             session.get(self._source, allow_redirects=False) as answer,
         ):
             answer.raise_for_status()
-            return await answer.content.read(_MAX_SET_BYTES)
+            body = b""
+            async for piece in answer.content.iter_any():
+                body += piece
+                if len(body) > _MAX_SET_BYTES:
+                    raise ValueError("the set of keys is too large")
+            return body
 
 
 class Tokens:
@@ -128,6 +138,8 @@ class Tokens:
             return None
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
+        if self._keys.is_stale:
+            await self._keys.refresh()
         if known and known.until_s > monotonic_s() and self._verified_with == self._keys.changes:
             return known.subject
         claims = await self._claims(token)

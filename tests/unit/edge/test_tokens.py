@@ -241,10 +241,16 @@ class Issuer:
         self.is_up = True
         self.url = ""
 
-    async def answer(self, _: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer in pieces, as networks do with whatever is longer than a segment."""
         self.asked += 1
-        await asyncio.sleep(0.01)
-        return web.json_response({"keys": self.keys}, status=200 if self.is_up else 500)
+        answer = web.StreamResponse(status=200 if self.is_up else 500)
+        await answer.prepare(request)
+        body = json.dumps({"keys": self.keys}).encode()
+        for piece in (body[:20], body[20:]):
+            await asyncio.sleep(0.01)
+            await answer.write(piece)
+        return answer
 
 
 @pytest.fixture
@@ -300,6 +306,21 @@ async def test_a_withdrawn_key_stops_working_remembered_tokens_too(
     clock[0] += module.REFRESH_AFTER_S + 1
     assert await judge.find_subject(a_token(OTHER_ED, kid="new"))
     assert await judge.find_subject(token) is None
+
+
+async def test_a_withdrawn_key_stops_working_also_where_nobody_else_calls(
+    issuer: Issuer, clock: list[float]
+) -> None:
+    judge, token = a_judge(issuer.url), a_token()
+    assert await judge.find_subject(token)
+    issuer.keys = [jwk(OTHER_ED, "new")]
+    clock[0] += module.REFRESH_AFTER_S + 1
+    assert await judge.find_subject(token) is None
+
+
+async def test_a_set_of_keys_beyond_all_reason_is_not_read(issuer: Issuer) -> None:
+    issuer.keys.append({"kid": "x" * module._MAX_SET_BYTES})
+    assert await a_judge(issuer.url).find_subject(a_token()) is None
 
 
 async def test_known_keys_go_on_working_while_the_issuer_is_away(
