@@ -27,6 +27,8 @@ CHECKS_PER_BOUND: Final = 5
 CALM_CHECKS: Final = 5
 """A replica that was left is used again after so many checks in a row at half the bound or less."""
 MARKS_MAX: Final = 128
+STATEMENT_TIMEOUT_S: Final = 3.0
+"""Short, since whoever waits for a replica that hangs has the primary still to ask."""
 LOOK_TIMEOUT_S: Final = 2.0
 """An unanswered look tells nothing; meanwhile what is known gets older."""
 
@@ -185,7 +187,6 @@ async def open_replica(
     name: str,
     size: int,
     max_lag_s: float,
-    statement_timeout_s: float = 30.0,
 ) -> AsyncIterator[Replica]:
     """Yield the replica at ``url`` of a primary that is up; nobody waits for the replica.
 
@@ -202,7 +203,7 @@ async def open_replica(
             url,
             name=f"{name}-replica",
             size=size,
-            statement_timeout_s=statement_timeout_s,
+            statement_timeout_s=STATEMENT_TIMEOUT_S,
             is_replica=True,
         ) as pool,
     ):

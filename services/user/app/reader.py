@@ -3,9 +3,8 @@
 For questions only: whatever decides about a write reads the primary, in ``app``'s other files.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from libs.postgres.replica import READS, Replica
 from services.user.adapters.events import ShreddedError
@@ -13,9 +12,6 @@ from services.user.adapters.store import Store, UnavailableError
 from services.user.app.errors import PersonErasedError, PersonNotFoundError
 
 T = TypeVar("T")
-
-PATIENCE_S: Final = 2.0
-"""A replica that has not answered by then is taken for broken, and the primary is asked."""
 
 _REFUSALS = (PersonNotFoundError, PersonErasedError, ShreddedError)
 
@@ -59,10 +55,9 @@ class Reader:
     ) -> T | None:
         """Return the replica's answer, None where it has none that can be told."""
         try:
-            async with asyncio.timeout(PATIENCE_S):
-                return await question(self._copy)
+            return await question(self._copy)
         except _REFUSALS:
             return None
-        except (UnavailableError, TimeoutError):
+        except UnavailableError:
             replica.note_broken()
             return None

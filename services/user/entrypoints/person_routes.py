@@ -124,11 +124,10 @@ async def get_person(
     have been erased.
     """
     if as_of is None:
-        known = max(min_version or 0, newest_seen(request))
         person = await reader.ask(
             lambda store: read.get_living(store, person_id),
             lag_s=tolerated_lag_s(request, is_bounded=min_version is not None),
-            suffices=lambda found: found.version >= known,
+            suffices=lambda found: found.version >= max(min_version or 0, newest_seen(request)),
         )
     else:
         at = past_instant(as_of, now=clock.now())

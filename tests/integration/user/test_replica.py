@@ -284,14 +284,14 @@ async def test_a_replica_killed_in_the_middle_of_reads_loses_none(
 
 
 async def test_a_replica_that_does_not_answer_costs_no_request(
-    store: Store, replica: Replica, monkeypatch: pytest.MonkeyPatch
+    store: Store, replica: Replica
 ) -> None:
-    monkeypatch.setattr("services.user.app.reader.PATIENCE_S", 0.1)
     ada = await registered(store)
 
     async def stuck(asked: Store) -> Person:
         if asked is not store:
-            async with connection_of(asked) as connection:
+            async with connection_of(asked) as connection, connection.transaction():
+                await connection.execute("SET LOCAL statement_timeout = '100ms'")
                 await connection.execute("SELECT pg_sleep(20)")
         return await get_living(asked, ada.id)
 
