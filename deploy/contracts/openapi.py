@@ -7,8 +7,8 @@ from litestar import Litestar
 
 from contracts.kinds import KINDS
 from libs.clock import FrozenClock
-from libs.httpapi.auth import ApiKeys
 from libs.httpapi.docs import openapi_document
+from libs.httpapi.keys import ApiKeys
 from libs.runtime.health import Health
 from services.dispatcher.entrypoints.api import create_api as create_dispatcher_api
 from services.planner.entrypoints.api import create_api as create_planner_api

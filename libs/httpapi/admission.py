@@ -18,9 +18,6 @@ from libs.httpapi.problems import refuse, standard_problem
 from libs.httpapi.rates import RateLimiter, Verdict
 from libs.runtime.process import StartupError
 
-UNLIMITED: Final = ("/health/", "/metrics")
-"""Operators' routes: nobody is ever too often here."""
-
 Network = IPv4Network | IPv6Network
 Headers = list[tuple[bytes, bytes]]
 
@@ -60,7 +57,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, unless its caller is over the limit."""
-        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(UNLIMITED):
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
         headers = dict(scope["headers"])

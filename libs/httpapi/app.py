@@ -11,14 +11,15 @@ from litestar.routes import HTTPRoute
 from litestar.types import ControllerRouterHandler
 
 from libs.httpapi.admission import Admission
-from libs.httpapi.answers import Remembering
-from libs.httpapi.auth import ApiKeys, Callers
+from libs.httpapi.answers.remembering import Remembering
+from libs.httpapi.auth import Callers
 from libs.httpapi.bodies import MAX_BODY_BYTES, JsonRequest
 from libs.httpapi.compression import Compressed
 from libs.httpapi.docs import NoPages, RoutesInDocs, docs_routes
 from libs.httpapi.edge import NO_EDGE, Edge
+from libs.httpapi.keys import ApiKeys
 from libs.httpapi.middleware import MAX_UNDER_WAY, Limited, Observed
-from libs.httpapi.operations import operations_routes
+from libs.httpapi.operations import Operations
 from libs.httpapi.problems import exception_handlers
 from libs.runtime.health import Health
 
@@ -47,7 +48,7 @@ def create_app(
     is in ``provided`` reaches handlers by its name, as ``pool: Provided[Pool]``.
     """
     app = Litestar(
-        [*route_handlers, *operations_routes(health), *docs_routes()],
+        [*route_handlers, *docs_routes()],
         dependencies={name: _given(value) for name, value in provided.items()},
         exception_handlers=exception_handlers(),
         logging_config=None,
@@ -62,7 +63,9 @@ def create_app(
     if edge.answers is not None:
         inner = Remembering(inner, edge.answers)
     admitted = Admission(Compressed(inner), Callers(auth, edge.tokens), edge.limits)
-    app.asgi_handler = Observed(Limited(admitted, max_under_way=max_under_way))
+    limited = Limited(admitted, max_under_way=max_under_way)
+    # Operators are answered before anybody is counted: they ask most when there is too much.
+    app.asgi_handler = Observed(Operations(health, limited))
     return app
 
 

@@ -5,9 +5,9 @@ from typing import Final
 import msgspec
 
 from libs.httpapi.admission import Limits, parse_networks
-from libs.httpapi.answers import Answers
+from libs.httpapi.answers.remembering import Answers
+from libs.httpapi.auth import Tokens
 from libs.httpapi.rates import Rate, RateLimiter
-from libs.httpapi.tokens import Tokens, open_tokens
 from libs.postgres.types import Pool
 
 UNKNOWN_SHARE: Final = 10
@@ -53,10 +53,18 @@ def open_edge(pool: Pool, settings: EdgeSettings, *, are_answers_kept: bool) -> 
     limits = Limits(
         RateLimiter(rate, pool), RateLimiter(stranger, pool, kind="peer"), trusted_proxies=proxies
     )
-    tokens = open_tokens(
+    return Edge(limits, _tokens(settings), Answers(pool) if are_answers_kept else None)
+
+
+def _tokens(settings: EdgeSettings) -> Tokens | None:
+    if not (settings.jwt_issuer or settings.jwt_audience or settings.jwt_jwks):
+        return None
+    # Only who trusts an issuer holds the 14 MiB of cryptography and of an HTTP client.
+    from libs.httpapi.tokens import open_tokens  # noqa: PLC0415
+
+    return open_tokens(
         issuer=settings.jwt_issuer,
         audience=settings.jwt_audience,
         jwks=settings.jwt_jwks,
         prefix=settings.prefix,
     )
-    return Edge(limits, tokens, Answers(pool) if are_answers_kept else None)

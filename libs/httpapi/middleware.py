@@ -10,7 +10,6 @@ from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from opentelemetry.trace import Span
 
 from libs.clock import monotonic_s
-from libs.httpapi.admission import UNLIMITED
 from libs.httpapi.problems import refuse, standard_problem
 from libs.ids import new_id
 from libs.telemetry.metrics import HTTP_SECONDS, HTTP_UNDER_WAY
@@ -100,8 +99,8 @@ class Limited:
         self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 503 beyond the limit and 400 for NUL; operators' routes are never limited."""
-        if scope["type"] != ScopeType.HTTP or scope["path"].startswith(UNLIMITED):
+        """Answer 503 beyond the limit and 400 for NUL."""
+        if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
         elif self._under_way >= self._max_under_way:
             await refuse(scope, send, standard_problem(503, Retry_After="1"))

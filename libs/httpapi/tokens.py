@@ -16,6 +16,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from libs.clock import monotonic_s, unix_s
+from libs.httpapi.auth import Subject
 from libs.runtime.process import StartupError
 
 logger = logging.getLogger(__name__)
@@ -37,13 +38,6 @@ _MAX_REMEMBERED: Final = 1000
 _REQUIRED: Final = ("exp", "iat", "iss", "aud", "sub")
 _TYPES: Final = frozenset({None, "JWT", "at+jwt", "application/at+jwt"})
 _OPEN_NAME: Final = re.compile(r"[A-Za-z0-9_.|:-]{1,64}")
-
-
-class Subject(msgspec.Struct, frozen=True):
-    """Whom a valid token names, and what it permits."""
-
-    name: str
-    scopes: frozenset[str]
 
 
 class _Key(msgspec.Struct, frozen=True):
@@ -119,7 +113,7 @@ class KeySet:
             return body
 
 
-class Tokens:
+class SignedTokens:
     """Judges tokens of one issuer for one audience."""
 
     def __init__(self, *, issuer: str, audience: str, keys: KeySet) -> None:
@@ -175,16 +169,14 @@ class Tokens:
         self._verified[digest] = _Verified(subject, monotonic_s() + lives_s)
 
 
-def open_tokens(*, issuer: str, audience: str, jwks: str, prefix: str) -> Tokens | None:
-    """Return the judge of tokens, None where none of the three settings is given.
+def open_tokens(*, issuer: str, audience: str, jwks: str, prefix: str) -> SignedTokens:
+    """Return the judge of tokens.
 
     Raises:
         StartupError: only some are given, or the file of keys cannot be used.
     """
     given = {"ISSUER": issuer, "AUDIENCE": audience, "JWKS": jwks}
     missing = [f"{prefix}_JWT_{name}" for name, value in given.items() if not value]
-    if len(missing) == len(given):
-        return None
     if missing:
         raise StartupError(f"{', '.join(missing)} is not set: give all three or none")
     if not jwks.startswith(("http://", "https://")):
@@ -192,7 +184,7 @@ def open_tokens(*, issuer: str, audience: str, jwks: str, prefix: str) -> Tokens
             _public_keys(Path(jwks).read_bytes())
         except (OSError, ValueError) as error:
             raise StartupError(f"{prefix}_JWT_JWKS: no usable keys in {jwks}") from error
-    return Tokens(issuer=issuer, audience=audience, keys=KeySet(jwks))
+    return SignedTokens(issuer=issuer, audience=audience, keys=KeySet(jwks))
 
 
 def _public_keys(body: bytes) -> dict[str, _Key]:

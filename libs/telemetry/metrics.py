@@ -31,7 +31,7 @@ Labels = Sequence[str] | Mapping[str, Sequence[str]]
 
 Child = TypeVar("Child")
 
-_TEXT_FORMAT: Final = "text/plain; version=0.0.4"
+_TEXT_FORMAT: Final = "text/plain; version=0.0.4; charset=utf-8"
 _NAME: Final = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)+")
 
 

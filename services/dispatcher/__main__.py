@@ -3,9 +3,9 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NoReturn
 
-from libs.eventstore.rebuilding import Progress, line_of
 from libs.runtime.process import MISTAKEN, run_process
 from libs.settings import help_text, read_settings
 from libs.telemetry.logs import configure_logs
@@ -48,18 +48,26 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
         sys.exit(MISTAKEN)
     configure_logs("dispatcher")
-    if "migrate" in arguments:
-        run_process(lambda: wiring.migrate(read_settings(DispatcherSettings, PREFIX, environ)))
-    if "rebuild" in arguments:
-        run_process(
-            lambda: wiring.rebuild(read_settings(DispatcherSettings, PREFIX, environ), _tell)
-        )
+    for name in COMMANDS:
+        if name in arguments:
+            run_process(partial(_command, name, environ))
     run_process(lambda: _run(frozenset(arguments) or frozenset(wiring.ROLES), environ))
 
 
-def _tell(progress: Progress) -> None:
-    sys.stdout.write(f"{line_of(progress)}\n")
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+async def _command(name: str, environ: Mapping[str, str]) -> None:
+    # Not at the top: a process that works holds nothing that only a command needs.
+    from services.dispatcher.wiring import commands  # noqa: PLC0415
+
+    settings = read_settings(DispatcherSettings, PREFIX, environ)
+    if name == "migrate":
+        await commands.migrate(settings)
+    else:
+        await commands.rebuild(settings, _tell)
 
 
 async def _run(roles: frozenset[str], environ: Mapping[str, str]) -> None:

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from libs.eventstore.rebuilding import Progress, line_of
 from libs.runtime.process import MISTAKEN, run_process
 from libs.settings import help_text, read_settings
 from libs.telemetry.logs import configure_logs
@@ -57,31 +56,40 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> NoReturn:
         sys.stderr.write(f"unknown role: {', '.join(unknown)}; known are {known}\n")
         sys.exit(MISTAKEN)
     configure_logs(wiring.NAME)
-    run_process(lambda: _work(arguments, environ))
+    if list(arguments) in COMMANDS:
+        run_process(lambda: _command(arguments[0], environ))
+    run_process(lambda: _work(frozenset(arguments or wiring.ROLES), environ))
 
 
 async def _change_zone_data(wanted: Wanted, environ: Mapping[str, str]) -> None:
+    from services.planner.wiring import commands  # noqa: PLC0415
+
     settings = read_settings(PlannerSettings, PREFIX, environ)
-    for line in await wiring.change_zone_data(settings, wanted):
+    for line in await commands.change_zone_data(settings, wanted):
         sys.stdout.write(f"{line}\n")
 
 
-def _tell(progress: Progress) -> None:
-    sys.stdout.write(f"{line_of(progress)}\n")
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
-async def _work(arguments: Sequence[str], environ: Mapping[str, str]) -> None:
+async def _command(name: str, environ: Mapping[str, str]) -> None:
+    # Not at the top: a process that works holds nothing that only a command needs.
+    from services.planner.wiring import commands  # noqa: PLC0415
+
     settings = read_settings(PlannerSettings, PREFIX, environ)
-    if list(arguments) == ["migrate"]:
-        await wiring.migrate(settings)
-        return
-    if list(arguments) == ["rebuild"]:
-        await wiring.rebuild(settings, _tell)
-        return
+    if name == "migrate":
+        await commands.migrate(settings)
+    else:
+        await commands.rebuild(settings, _tell)
+
+
+async def _work(roles: frozenset[str], environ: Mapping[str, str]) -> None:
+    settings = read_settings(PlannerSettings, PREFIX, environ)
     configure_tracing(wiring.NAME)
     try:
-        await wiring.run(settings, frozenset(arguments or wiring.ROLES))
+        await wiring.run(settings, roles)
     finally:
         shutdown_tracing()
 

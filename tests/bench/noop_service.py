@@ -9,8 +9,9 @@ from typing import Any
 from litestar import Request, get, post
 
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import load_api_keys, require
+from libs.httpapi.auth import require
 from libs.httpapi.bodies import check_content_type, parse_json
+from libs.httpapi.keys import load_api_keys
 from libs.httpapi.serve import HttpServer
 from libs.runtime.health import Health
 from libs.runtime.loops import supervise

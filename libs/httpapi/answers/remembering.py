@@ -7,7 +7,6 @@ for a state (paused, settled, suppressed) that it finds already there, and does 
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import msgspec
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
+from libs.httpapi.answers.forgetting import KEPT
 from libs.httpapi.answers.sql import SQL
 from libs.httpapi.auth import is_write
 from libs.httpapi.bodies import MAX_BODY_BYTES
@@ -31,7 +31,6 @@ from libs.telemetry.metrics import declare_counter
 
 logger = logging.getLogger(__name__)
 
-KEPT: Final = timedelta(days=1)
 BEGUN_MAX_S: Final = 120.0
 """Longer than any request lasts."""
 MAX_ANSWER_BYTES: Final = 256 * 1024
@@ -39,7 +38,6 @@ ACQUIRE_TIMEOUT_S: Final = 2.0
 
 _HEADER: Final = HEADER.lower().encode()
 _FORGOTTEN_AT_A_TIME: Final = 20
-_FORGOTTEN_BY_UPKEEP: Final = 10_000
 _REPEATED: Final = frozenset({b"content-type", b"etag", b"location", b"link"})
 
 ANSWERS_REPLAYED: Final = declare_counter(
@@ -85,15 +83,6 @@ class Answers:
         """Free the key: the request came to nothing."""
         async with self._pool.acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
             await connection.execute(SQL.give_up, caller, key)
-
-
-async def forget_old_answers(pool: Pool, *, older_than: timedelta = KEPT) -> None:
-    """Forget a bounded number of answers begun longer ago, oldest first: they may name somebody.
-
-    Writes forget some as well, but there may be none for long.
-    """
-    async with pool.acquire() as connection:
-        await connection.execute(SQL.forget_old, older_than.total_seconds(), _FORGOTTEN_BY_UPKEEP)
 
 
 class Answer:

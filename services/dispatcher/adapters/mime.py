@@ -3,12 +3,13 @@ of building and flattening ``email.message.EmailMessage``, which stays the judge
 
 import base64
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 from email.utils import format_datetime
+from typing import Protocol
 
 import msgspec
 
-from services.dispatcher.adapters.dkim import DkimSigner
 from services.dispatcher.domain.greeting import Mail, one_line
 from services.dispatcher.domain.unsubscribing import ONE_CLICK
 
@@ -28,10 +29,22 @@ class Sender(msgspec.Struct, frozen=True):
     name: str
 
 
+class Signer(Protocol):
+    """Signs mails as somebody whose key is published under ``name``, as ``record``."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def record(self) -> str: ...
+    def sign(self, headers: Sequence[tuple[str, str]], body: bytes, *, signed_at: datetime) -> str:
+        """Return the value of ``DKIM-Signature`` for a mail of these headers and this body."""
+        ...
+
+
 class MimeWriter:
     """Writes mails from one sender, signed where there is a signer; equal mails as equal bytes."""
 
-    def __init__(self, sender: Sender, signer: DkimSigner | None = None) -> None:
+    def __init__(self, sender: Sender, signer: Signer | None = None) -> None:
         self._from = from_header(sender).replace("?= ", "?=\r\n ")
         self._signer = signer
 

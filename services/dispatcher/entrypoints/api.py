@@ -6,9 +6,9 @@ from contracts.topology import EVENTS
 from libs.broker import Publisher
 from libs.clock import Clock
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import ApiKeys
 from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.feed import feed_route
+from libs.httpapi.keys import ApiKeys
 from libs.outbox.feed import OutboxFeed
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
@@ -66,8 +66,3 @@ def create_api(
         writer=writer,
         report_secret=ReportSecret(report_secret.encode() if report_secret else None),
     )
-
-
-def create_silent_api(*, auth: ApiKeys, health: Health) -> Litestar:
-    """Return the application of a process without the role ``api``: health and metrics only."""
-    return create_app([], title=TITLE, version=VERSION, auth=auth, health=health)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from libs.clock import Clock
-from libs.httpapi.answers import forget_old_answers
+from libs.httpapi.answers.forgetting import forget_old_answers
 from libs.outbox import Relay, oldest_unpublished_s
 from libs.postgres.types import Pool
 from libs.runtime.loops import Loop

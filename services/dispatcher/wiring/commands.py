@@ -6,7 +6,7 @@ from collections.abc import Callable
 from libs.clock import open_clock
 from libs.eventstore import rebuilding
 from libs.eventstore.feed_reader import FeedAwayError, FeedRefusedError, open_feed
-from libs.eventstore.rebuilding import Progress
+from libs.eventstore.rebuilding import line_of
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
 from libs.runtime.process import StartupError
@@ -26,7 +26,7 @@ async def migrate(settings: DispatcherSettings) -> None:
     logger.info("migrations.applied", extra={"count": len(applied)})
 
 
-async def rebuild(settings: DispatcherSettings, tell: Callable[[Progress], None]) -> None:
+async def rebuild(settings: DispatcherSettings, tell: Callable[[str], None]) -> None:
     """Rebuild the contacts from the user service's events; the dispatcher may be at work.
 
     Raises:
@@ -45,6 +45,8 @@ async def rebuild(settings: DispatcherSettings, tell: Callable[[Progress], None]
     ):
         await refuse_old_tables(pool)
         try:
-            await rebuilding.rebuild(pool, feed, Contacts(clock), tell=tell)
+            await rebuilding.rebuild(
+                pool, feed, Contacts(clock), tell=lambda progress: tell(line_of(progress))
+            )
         except (FeedAwayError, FeedRefusedError) as error:
             raise StartupError(f"{error}; run it again to go on") from error

@@ -7,8 +7,7 @@ from typing import TypeAlias
 
 from contracts.kinds import KINDS
 from libs.runtime.process import StartupError
-from services.dispatcher.adapters.dkim import DkimKeyError, DkimSigner, read_dkim_key
-from services.dispatcher.adapters.mime import MimeWriter, Sender
+from services.dispatcher.adapters.mime import MimeWriter, Sender, Signer
 from services.dispatcher.adapters.providers.file import FileProvider
 from services.dispatcher.adapters.providers.http_connections import (
     HttpTarget,
@@ -128,7 +127,7 @@ def make_sender(settings: DispatcherSettings) -> Sender:
         raise StartupError(f"DISPATCHER_SENDER_ADDRESS: {error}") from error
 
 
-def make_signer(settings: DispatcherSettings, sender: Sender) -> DkimSigner | None:
+def make_signer(settings: DispatcherSettings, sender: Sender) -> Signer | None:
     """Return the signer; its domain must be the sender's or one above it, else it proves nothing.
 
     Raises:
@@ -139,6 +138,13 @@ def make_signer(settings: DispatcherSettings, sender: Sender) -> DkimSigner | No
     )  # fmt: skip
     if domain is None or selector is None or path is None:
         return None
+    # Only who signs holds the 7 MiB of cryptography.
+    from services.dispatcher.adapters.dkim import (  # noqa: PLC0415
+        DkimKeyError,
+        DkimSigner,
+        read_dkim_key,
+    )
+
     sending = sender.mailbox.rpartition("@")[2].lower()
     if not f".{sending}".endswith(f".{domain.lower()}"):
         raise StartupError(f"DISPATCHER_DKIM_DOMAIN must be {sending} or a domain above it")

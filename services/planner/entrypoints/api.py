@@ -8,8 +8,8 @@ from contracts.kinds import Kind
 from libs.broker import Publisher
 from libs.clock import Clock
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import ApiKeys
 from libs.httpapi.edge import NO_EDGE, Edge
+from libs.httpapi.keys import ApiKeys
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from services.planner.entrypoints import (
@@ -64,8 +64,3 @@ def create_api(
         zone_releases=ZoneReleases(zone_releases),
         simulations=OneAtATime(),
     )
-
-
-def create_silent_api(*, auth: ApiKeys, health: Health) -> Litestar:
-    """Return the application of a process without the role ``api``: health and metrics only."""
-    return create_app([], title=TITLE, version=VERSION, auth=auth, health=health)

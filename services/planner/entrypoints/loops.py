@@ -9,7 +9,7 @@ import msgspec
 from contracts.kinds import Kind
 from libs.broker import Publisher
 from libs.clock import Clock
-from libs.httpapi.answers import forget_old_answers
+from libs.httpapi.answers.forgetting import forget_old_answers
 from libs.postgres.types import Pool
 from libs.telemetry.tracing import span
 from services.planner.adapters import metrics

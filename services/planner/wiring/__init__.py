@@ -1,6 +1,5 @@
 """Builds the planner's process: the only place that opens its pool and its broker."""
 
-from services.planner.wiring.commands import change_zone_data, migrate, rebuild
 from services.planner.wiring.process import ROLES, run
 from services.planner.wiring.resources import MIGRATIONS, NAME, PLANNING
 
@@ -9,8 +8,5 @@ __all__ = [
     "NAME",
     "PLANNING",
     "ROLES",
-    "change_zone_data",
-    "migrate",
-    "rebuild",
     "run",
 ]

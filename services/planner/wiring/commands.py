@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contracts.kinds import KINDS
 from libs.clock import open_clock
 from libs.eventstore.feed_reader import FeedAwayError, FeedRefusedError, open_feed
-from libs.eventstore.rebuilding import Progress
+from libs.eventstore.rebuilding import line_of
 from libs.postgres import migrations
 from libs.postgres.pool import open_pool
 from libs.runtime.process import StartupError
@@ -67,7 +67,7 @@ async def change_zone_data(settings: PlannerSettings, wanted: Wanted) -> Iterato
             raise StartupError(str(error)) from error
 
 
-async def rebuild(settings: PlannerSettings, tell: Callable[[Progress], None]) -> None:
+async def rebuild(settings: PlannerSettings, tell: Callable[[str], None]) -> None:
     """Rebuild what the planner knows of people from the user service's events; it may be at work.
 
     Raises:
@@ -90,6 +90,6 @@ async def rebuild(settings: PlannerSettings, tell: Callable[[Progress], None]) -
         await refuse_other_zone_data(pool, clock)
         people = People(KINDS, clock, recipient_reader(KINDS))
         try:
-            await rebuild_people(pool, feed, people, tell=tell)
+            await rebuild_people(pool, feed, people, tell=lambda progress: tell(line_of(progress)))
         except (FeedAwayError, FeedRefusedError) as error:
             raise StartupError(f"{error}; run it again to go on") from error

@@ -5,7 +5,8 @@ import logging
 from contracts.kinds import KINDS
 from libs.broker.consumers import Consumers
 from libs.clock import parse_clock
-from libs.httpapi.auth import load_api_keys
+from libs.httpapi.keys import ApiKeys, load_api_keys
+from libs.httpapi.operations import Serve, operations_alone
 from libs.httpapi.serve import HttpServer
 from libs.runtime.checks import broker_check, database_check
 from libs.runtime.health import Health
@@ -15,7 +16,6 @@ from services.planner.entrypoints import checks
 from services.planner.entrypoints.zone_data import OTHER_ZONE_DATA, zone_data_check
 from services.planner.settings import PlannerSettings
 from services.planner.wiring.resources import Resources, open_resources, refuse_other_zone_data
-from services.planner.wiring.serving import make_app
 from services.planner.wiring.work import make_loops, make_subscriptions
 
 logger = logging.getLogger(__name__)
@@ -31,14 +31,12 @@ async def run(settings: PlannerSettings, roles: frozenset[str]) -> None:
             has come to be, made by another release of the zone data.
     """
     parse_clock(settings.jubilee_clock, env=settings.jubilee_env)  # before waiting for servers
-    auth = load_api_keys(
-        settings.api_keys_file, env=settings.jubilee_env, variable="PLANNER_API_KEYS_FILE"
-    )
+    auth = _api_keys(settings) if "api" in roles else None
     async with open_resources(settings) as resources:
         loops = make_loops(settings, roles, resources)
         health = _health(settings, roles, resources, loops)
         server = HttpServer(
-            make_app(settings, roles, resources, auth=auth, health=health),
+            _app(settings, resources, auth=auth, health=health),
             settings.http_host,
             settings.http_port,
             drain_timeout_s=settings.drain_timeout_s,
@@ -66,3 +64,20 @@ def _health(
     for loop in loops:
         health.add(loop.name, loop.check)
     return health
+
+
+def _api_keys(settings: PlannerSettings) -> ApiKeys:
+    return load_api_keys(
+        settings.api_keys_file, env=settings.jubilee_env, variable="PLANNER_API_KEYS_FILE"
+    )
+
+
+def _app(
+    settings: PlannerSettings, resources: Resources, *, auth: ApiKeys | None, health: Health
+) -> Serve:
+    if auth is None:
+        return operations_alone(health)
+    # Only who serves an API holds the 20 MiB that it imports.
+    from services.planner.wiring.serving import make_api  # noqa: PLC0415
+
+    return make_api(settings, resources, auth=auth, health=health)

@@ -1,28 +1,21 @@
-"""The HTTP side of a planner process."""
+"""The HTTP API of a planner process that has the role ``api``; imported by no other."""
 
 from litestar import Litestar
 
 from contracts.kinds import KINDS
-from libs.httpapi.auth import ApiKeys
 from libs.httpapi.edge import Edge, EdgeSettings, open_edge
+from libs.httpapi.keys import ApiKeys
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
-from services.planner.entrypoints.api import create_api, create_silent_api
+from services.planner.entrypoints.api import create_api
 from services.planner.settings import PlannerSettings
 from services.planner.wiring.resources import NAME, Resources
 
 
-def make_app(
-    settings: PlannerSettings,
-    roles: frozenset[str],
-    resources: Resources,
-    *,
-    auth: ApiKeys,
-    health: Health,
+def make_api(
+    settings: PlannerSettings, resources: Resources, *, auth: ApiKeys, health: Health
 ) -> Litestar:
-    """Return the routes of the role ``api``; without it, what every process answers."""
-    if "api" not in roles:
-        return create_silent_api(auth=auth, health=health)
+    """Return the application with all routes."""
     return create_api(
         pool=resources.pool,
         clock=resources.clock,

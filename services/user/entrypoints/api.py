@@ -4,9 +4,9 @@ from litestar import Litestar, Router
 
 from libs.clock import Clock
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import ApiKeys
 from libs.httpapi.edge import NO_EDGE, Edge
 from libs.httpapi.feed import feed_route
+from libs.httpapi.keys import ApiKeys
 from libs.postgres.replica import Replica
 from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
@@ -59,8 +59,3 @@ def create_api(
         terms=terms,
         import_batch_lines=import_batch_lines,
     )
-
-
-def create_silent_api(*, auth: ApiKeys, health: Health) -> Litestar:
-    """Return the application of a process that only answers to operators."""
-    return create_app([], title=TITLE, version=VERSION, auth=auth, health=health)

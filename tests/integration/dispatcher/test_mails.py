@@ -23,7 +23,7 @@ from contracts.user_events import UserRegistered
 from deploy.native.processes import free_port
 from libs.broker.connection import open_broker
 from libs.clock import monotonic_s
-from libs.httpapi.auth import KeysFile, new_key
+from libs.httpapi.keys import KeysFile, new_key
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool
 from libs.runtime.stopping import Stopping, set_current

@@ -17,7 +17,7 @@ from contracts import codec, dispatch, topology, user_events
 from deploy.native.processes import free_port
 from libs.broker import Publisher
 from libs.broker.connection import open_broker
-from libs.httpapi.auth import KeysFile, new_key
+from libs.httpapi.keys import KeysFile, new_key
 from libs.runtime.stopping import Stopping, set_current
 from libs.settings import read_settings
 from services.dispatcher import wiring

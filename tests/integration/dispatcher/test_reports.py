@@ -15,7 +15,7 @@ from contracts import report_events
 from contracts.kinds import KINDS
 from contracts.user_events import UserRegistered
 from libs.clock import FrozenClock
-from libs.httpapi.auth import ApiKeys
+from libs.httpapi.keys import ApiKeys
 from libs.httpapi.serve import HttpServer
 from libs.ids import occurrence_key, occurrence_uuid
 from libs.postgres.types import Pool

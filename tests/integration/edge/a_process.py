@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import ApiKeys
+from libs.httpapi.keys import ApiKeys
 from libs.httpapi.serve import HttpServer
 from libs.runtime.health import Health
 from libs.runtime.loops import Loop, supervise

@@ -9,7 +9,8 @@ from litestar import get
 
 from libs.httpapi import serve
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import PUBLIC, ApiKeys
+from libs.httpapi.auth import PUBLIC
+from libs.httpapi.keys import ApiKeys
 from libs.httpapi.serve import MAX_HEAD_BYTES, HttpServer
 from libs.runtime.health import Health
 from libs.runtime.process import StartupError

@@ -9,10 +9,13 @@ import pytest
 from litestar import Response, delete, get, post
 from litestar.params import JSONBody
 
-from libs.httpapi.answers import Answers, forget_old_answers, remembering
+from libs.httpapi.answers import remembering
+from libs.httpapi.answers.forgetting import forget_old_answers
+from libs.httpapi.answers.remembering import Answers
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import ApiKeys, new_key, require
+from libs.httpapi.auth import require
 from libs.httpapi.edge import Edge
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.httpapi.problems import standard_problem
 from libs.postgres.pool import open_pool
 from libs.postgres.types import Pool

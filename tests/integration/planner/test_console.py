@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from contracts.kinds import KINDS
-from libs.httpapi.auth import ApiKeys, new_key
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.httpapi.serve import HttpServer
 from libs.runtime.health import Health
 from services.console import asking, sentences

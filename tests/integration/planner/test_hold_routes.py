@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from contracts.kinds import KINDS
-from libs.httpapi.auth import ApiKeys, new_key
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.httpapi.serve import HttpServer
 from libs.ids import new_id
 from libs.runtime.health import Health

@@ -18,7 +18,7 @@ import pytest
 
 from contracts.kinds import KINDS, Kind
 from contracts.recipient_events import RecipientBlocksChanged
-from libs.httpapi.auth import ApiKeys, new_key
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.httpapi.serve import HttpServer
 from libs.postgres.types import Connection, Pool
 from libs.runtime.health import Health

@@ -13,8 +13,8 @@ from yarl import URL
 
 from libs.clock import FrozenClock
 from libs.eventstore.sealing import KeyRing, new_key
-from libs.httpapi.auth import ApiKeys
-from libs.httpapi.auth import new_key as new_api_key
+from libs.httpapi.keys import ApiKeys
+from libs.httpapi.keys import new_key as new_api_key
 from libs.httpapi.serve import HttpServer
 from libs.postgres.pool import open_pool
 from libs.postgres.replica import Replica

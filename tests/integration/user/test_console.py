@@ -11,8 +11,8 @@ import msgspec
 import pytest
 
 from libs.clock import FrozenClock
-from libs.httpapi.auth import SCOPES, ApiKeys
-from libs.httpapi.auth import new_key as new_api_key
+from libs.httpapi.keys import SCOPES, ApiKeys
+from libs.httpapi.keys import new_key as new_api_key
 from services.user.adapters.store import Store
 from tests.integration.user.asking import count, registered
 from tests.integration.user.conftest import serving_api

@@ -14,7 +14,7 @@ import pytest
 from contracts import codec
 from libs.clock import FrozenClock
 from libs.httpapi import event_stream
-from libs.httpapi.auth import ApiKeys, new_key
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.runtime.health import Health
 from libs.runtime.stopping import Stopping, set_current
 from services.user.adapters.store import Store

@@ -20,8 +20,8 @@ from contracts import codec, topology
 from contracts.envelope import Event
 from contracts.user_events import USER_REGISTERED
 from libs.eventstore.sealing import new_key
-from libs.httpapi.auth import KeysFile
-from libs.httpapi.auth import new_key as new_api_key
+from libs.httpapi.keys import KeysFile
+from libs.httpapi.keys import new_key as new_api_key
 from tests.support.databases import fresh_database
 from tests.support.people import a_document
 from tests.support.vhosts import fresh_vhost

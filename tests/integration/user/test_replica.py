@@ -17,7 +17,7 @@ import pytest
 from deploy.native.ports import free_port
 from libs.clock import FrozenClock
 from libs.eventstore.sealing import KeyRing
-from libs.httpapi.auth import ApiKeys, new_key
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.postgres.migrations import migrate
 from libs.postgres.pool import open_pool
 from libs.postgres.replica import NotAReplicaError, Replica, open_replica

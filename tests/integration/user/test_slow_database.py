@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from libs.clock import FrozenClock, monotonic_s
-from libs.httpapi.auth import ApiKeys
+from libs.httpapi.keys import ApiKeys
 from libs.postgres.pool import open_pool
 from services.user.adapters.store import Store
 from tests.integration.user.conftest import WRITER, WRITER_TOKEN, Client, serving_api

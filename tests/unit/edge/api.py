@@ -10,8 +10,9 @@ from litestar.datastructures import ResponseHeader
 from litestar.params import FromPath, JSONBody
 
 from libs.httpapi.app import Provided, create_app
-from libs.httpapi.auth import PUBLIC, ApiKeys, new_key, require
+from libs.httpapi.auth import PUBLIC, require
 from libs.httpapi.bodies import check_content_type
+from libs.httpapi.keys import ApiKeys, new_key
 from libs.httpapi.pagination import DEFAULT_LIMIT, CursorText, Limit, Page
 from libs.httpapi.problems import Problem
 from libs.runtime.health import Health

@@ -4,8 +4,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from libs.httpapi import auth
-from libs.httpapi.auth import ApiKey, KeysFile, load_api_keys, new_key
+from libs.httpapi import keys as module
+from libs.httpapi.keys import ApiKey, KeysFile, load_api_keys, new_key
 from libs.runtime.process import StartupError
 
 
@@ -55,7 +55,7 @@ def test_a_missing_file_is_refused_at_start(tmp_path: Path) -> None:
 def test_a_key_taken_out_of_the_file_stops_working(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "RELOAD_AFTER_S", 0.0)
+    monkeypatch.setattr(module, "RELOAD_AFTER_S", 0.0)
     (first, first_token), (second, second_token) = new_key("first"), new_key("second")
     path = write(tmp_path / "keys.json", first)
     keys = load_api_keys(path, env="test", variable="X")
@@ -68,7 +68,7 @@ def test_a_key_taken_out_of_the_file_stops_working(
 def test_a_file_that_becomes_unreadable_leaves_the_keys_as_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(auth, "RELOAD_AFTER_S", 0.0)
+    monkeypatch.setattr(module, "RELOAD_AFTER_S", 0.0)
     key, token = new_key("first")
     path = write(tmp_path / "keys.json", key)
     keys = load_api_keys(path, env="test", variable="X")

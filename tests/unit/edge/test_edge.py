@@ -13,7 +13,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from libs.httpapi import middleware
 from libs.httpapi.app import create_app
-from libs.httpapi.auth import PUBLIC, ApiKeys
+from libs.httpapi.auth import PUBLIC
+from libs.httpapi.keys import ApiKeys
+from libs.httpapi.operations import PATHS, operations_alone
 from libs.runtime.health import Health
 from libs.runtime.stopping import Stopping
 from libs.telemetry.metrics import exposition
@@ -257,6 +259,20 @@ async def test_requests_are_measured_by_route_never_by_path(app: Any) -> None:
     assert 'method="GET",route="/people/{person_id}",status="4xx"' in text
     assert 'method="other",route="unmatched",status="4xx"' in text
     assert "/nowhere" not in text
+
+
+async def test_a_process_without_an_api_answers_operators_and_nobody_else() -> None:
+    alone = operations_alone(Health(Stopping()))
+    statuses = [
+        (await call(alone, method, path)).status
+        for method, path in [
+            *(("GET", path) for path in PATHS),
+            ("POST", "/metrics"),
+            ("GET", "/v1/users"),
+            ("GET", "/docs"),
+        ]
+    ]
+    assert statuses == [200, 200, 200, 404, 404, 404]
 
 
 async def test_metrics_are_text_any_prometheus_reads(app: Any) -> None:

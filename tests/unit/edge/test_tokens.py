@@ -7,7 +7,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jwt
 import pytest
@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from libs.clock import monotonic_s
 from libs.httpapi import tokens as module
-from libs.httpapi.edge import Edge
-from libs.httpapi.tokens import KeySet, Tokens, open_tokens
+from libs.httpapi.edge import Edge, EdgeSettings, open_edge
+from libs.httpapi.tokens import KeySet, SignedTokens, open_tokens
+from libs.postgres.types import Pool
 from libs.runtime.process import StartupError
 from tests.unit.edge.api import BEARER, an_app
 from tests.unit.edge.calls import Answer, call
@@ -97,8 +98,8 @@ def app(jwks: Path) -> Any:
     return an_app(edge=Edge(tokens=a_judge(str(jwks))))
 
 
-def a_judge(source: str) -> Tokens:
-    return Tokens(issuer=ISSUER, audience=AUDIENCE, keys=KeySet(source))
+def a_judge(source: str) -> SignedTokens:
+    return SignedTokens(issuer=ISSUER, audience=AUDIENCE, keys=KeySet(source))
 
 
 async def shown(app: Any, token: str, method: str = "GET") -> Answer:
@@ -359,4 +360,13 @@ def test_what_cannot_work_is_refused_at_start(settings: dict[str, str], words: s
 
 
 def test_without_settings_there_are_no_tokens() -> None:
-    assert open_tokens(issuer="", audience="", jwks="", prefix="X") is None
+    settings = EdgeSettings(
+        prefix="X",
+        rate_per_s=1,
+        rate_burst=1,
+        trusted_proxies="",
+        jwt_issuer="",
+        jwt_audience="",
+        jwt_jwks="",
+    )
+    assert open_edge(cast("Pool", None), settings, are_answers_kept=False).tokens is None

@@ -9,7 +9,7 @@ import pytest
 from deploy.native import environment
 from deploy.native.errors import CannotContinueError
 from deploy.native.instance import Instance, State
-from libs.httpapi.auth import load_api_keys
+from libs.httpapi.keys import load_api_keys
 
 GIVEN_DATABASES = {name: f"postgresql://db/{name}" for name in environment.DATABASE_URLS}
 GIVEN_BROKERS = dict.fromkeys(environment.BROKER_URLS, "amqp://broker/")

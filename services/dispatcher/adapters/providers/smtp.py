@@ -10,8 +10,7 @@ import aiohttp
 import msgspec
 
 from libs.clock import monotonic_s
-from services.dispatcher.adapters.dkim import DkimSigner
-from services.dispatcher.adapters.mime import MimeWriter, Sender
+from services.dispatcher.adapters.mime import MimeWriter, Sender, Signer
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing, Traits
 from services.dispatcher.adapters.providers.reasons import LEASE_SHORT, NotConnectedError
 from services.dispatcher.adapters.providers.smtp_opening import open_connection, tls_context
@@ -51,7 +50,7 @@ class SmtpProvider:
         sender: Sender,
         timeout_s: float,
         lookup_delay_s: float,
-        signer: DkimSigner | None = None,
+        signer: Signer | None = None,
     ) -> None:
         self.traits = Traits(
             name="smtp",

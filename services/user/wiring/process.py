@@ -1,4 +1,4 @@
-"""Builds the user service's process: the only place that opens its pool and its broker."""
+"""A process of the user service: HTTP server, relay and loops, together until told to stop."""
 
 import asyncio
 import base64
@@ -10,12 +10,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from contracts import topology
-from contracts.kinds import KINDS
 from libs.broker.connection import Broker, open_broker
 from libs.clock import Clock, open_clock, parse_clock
 from libs.eventstore.sealing import KEY_BYTES, KeyRing
-from libs.httpapi.auth import ApiKeys, load_api_keys
-from libs.httpapi.edge import Edge, EdgeSettings, open_edge
+from libs.httpapi.keys import ApiKeys, load_api_keys
+from libs.httpapi.operations import Serve, operations_alone
 from libs.httpapi.serve import HttpServer
 from libs.outbox import Relay
 from libs.postgres import migrations
@@ -27,10 +26,8 @@ from libs.runtime.loops import Loop, supervise
 from libs.runtime.process import StartupError
 from libs.runtime.stopping import current_stopping
 from services.user.adapters.store import Store
-from services.user.entrypoints.api import create_api, create_silent_api
 from services.user.entrypoints.checks import database_check, outbox_check
 from services.user.entrypoints.loops import outbox_loop, relay_loop, replica_loop, upkeep_loop
-from services.user.entrypoints.person_routes import Terms
 from services.user.settings import UserSettings
 
 logger = logging.getLogger(__name__)
@@ -60,9 +57,7 @@ async def run(settings: UserSettings, roles: frozenset[str]) -> None:
     """
     keys = KeyRing(_master_key(settings))
     parse_clock(settings.jubilee_clock, env=settings.jubilee_env)  # before waiting for servers
-    auth = load_api_keys(
-        settings.api_keys_file, env=settings.jubilee_env, variable="USER_API_KEYS_FILE"
-    )
+    auth = _api_keys(settings) if "api" in roles else None
     async with open_pool(
         settings.database_url,
         name=NAME,
@@ -105,7 +100,7 @@ async def _supervise(
     clock: Clock,
     *,
     roles: frozenset[str],
-    auth: ApiKeys,
+    auth: ApiKeys | None,
     replica: Replica | None,
 ) -> None:
     health = Health(current_stopping())
@@ -118,45 +113,40 @@ async def _supervise(
         health.add("outbox", outbox_check(store, age_max_s=settings.outbox_age_max_s))
         loops.append(_upkeep(settings, store, clock))
         servers.append(relay)
-    app = create_silent_api(auth=auth, health=health)
-    if "api" in roles:
-        app = create_api(
-            store=store,
-            clock=clock,
-            terms=Terms(
-                frozenset(KINDS),
-                timedelta(days=settings.retention_days),
-                settings.planner_url.rstrip("/"),
-            ),
-            import_batch_lines=settings.import_batch_lines,
-            auth=auth,
-            health=health,
-            edge=_edge(settings, store.pool),
-            replica=replica,
-        )
-        loops += [] if replica is None else [replica_loop(replica)]
+    if replica is not None:
+        loops.append(replica_loop(replica))
     http = HttpServer(
-        app, settings.http_host, settings.http_port, drain_timeout_s=settings.drain_timeout_s
+        _app(settings, store, clock, auth=auth, health=health, replica=replica),
+        settings.http_host,
+        settings.http_port,
+        drain_timeout_s=settings.drain_timeout_s,
     )
     http.bind()
     logger.info("process.started", extra={"roles": sorted(roles), "http_port": http.port})
     await supervise(loops, [http, *servers], drain_timeout_s=settings.drain_timeout_s)
 
 
-def _edge(settings: UserSettings, pool: Pool) -> Edge:
-    return open_edge(
-        pool,
-        EdgeSettings(
-            prefix=NAME.upper(),
-            rate_per_s=settings.rate_per_s,
-            rate_burst=settings.rate_burst,
-            trusted_proxies=settings.trusted_proxies,
-            jwt_issuer=settings.jwt_issuer,
-            jwt_audience=settings.jwt_audience,
-            jwt_jwks=settings.jwt_jwks,
-        ),
-        are_answers_kept=False,
+def _api_keys(settings: UserSettings) -> ApiKeys:
+    return load_api_keys(
+        settings.api_keys_file, env=settings.jubilee_env, variable="USER_API_KEYS_FILE"
     )
+
+
+def _app(
+    settings: UserSettings,
+    store: Store,
+    clock: Clock,
+    *,
+    auth: ApiKeys | None,
+    health: Health,
+    replica: Replica | None,
+) -> Serve:
+    if auth is None:
+        return operations_alone(health)
+    # Only who serves an API holds the 20 MiB that it imports.
+    from services.user.wiring.serving import make_api  # noqa: PLC0415
+
+    return make_api(settings, store, clock, auth=auth, health=health, replica=replica)
 
 
 def _upkeep(settings: UserSettings, store: Store, clock: Clock) -> Loop:
