@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from itertools import starmap
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
+from contracts.dispatch import DispatchRequested
 from libs.postgres.types import Connection
 from services.planner.adapters.sql import SQL
 from services.planner.domain.planned import Planned
@@ -17,24 +19,11 @@ Verdict = Literal[
 ]
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A released row: what the dispatcher is asked for."""
-
-    local_day: date
-    person_id: UUID
-    kind: str
-    release: int
-    period: date
-    due_at: datetime
-    expires_at: datetime
-    person_version: int
-    years: int | None
-
-
-class Taken(msgspec.Struct, frozen=True, kw_only=True):
+class Taken(msgspec.Struct, frozen=True):
     """A due row and what was decided about it. A ``stale`` one is not changed yet.
 
     ``requested_version`` is the version of its person by which it was requested last, if ever.
+    The fields stand in the order in which ``release_due.sql`` returns them.
     """
 
     verdict: Verdict
@@ -51,9 +40,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     person_version: int
     years: int | None
 
-    def request(self) -> Request:
+    def request(self) -> DispatchRequested:
         """Return what the dispatcher is asked for: to go by no older version than this planner."""
-        return Request(
+        return DispatchRequested(
             local_day=self.local_day,
             person_id=self.person_id,
             kind=self.kind,
@@ -106,15 +95,15 @@ async def take_due(
     Needs ``lock_holds_shared``.
     """
     rows = await connection.fetch(SQL.release_due, now, local_day, limit, ask_after)
-    return [Taken(**row) for row in rows]
+    return list(starmap(Taken, rows))
 
 
 async def take_silent(
     connection: Connection, window: Window, *, ask_after: timedelta, limit: int
-) -> list[Request]:
+) -> list[DispatchRequested]:
     """Take up to ``limit`` releases that were not answered in time."""
     rows = await connection.fetch(SQL.take_silent, window.first, ask_after, limit, window.last)
-    return [Request(**row) for row in rows]
+    return [DispatchRequested(**row) for row in rows]
 
 
 async def count_released(connection: Connection, window: Window, *, upto: int) -> int:

@@ -9,14 +9,13 @@ from contracts.dispatch import DISPATCH_REQUESTED, DispatchRequested
 from contracts.envelope import MAX_BATCH_ITEMS, Event, event
 from libs.broker import Publisher
 from libs.ids import new_id, occurrence_key
-from services.planner.adapters.releases import Request
 
 SOURCE = "/jubilee/planner"
 
 
 async def publish_requests(
     publisher: Publisher,
-    requests: Sequence[Request],
+    requests: Sequence[DispatchRequested],
     *,
     now: datetime,
     traceparent: str | None,
@@ -46,20 +45,12 @@ async def _publish(
     )
 
 
-def _event(request: Request, *, now: datetime, traceparent: str | None) -> Event[DispatchRequested]:
+def _event(
+    request: DispatchRequested, *, now: datetime, traceparent: str | None
+) -> Event[DispatchRequested]:
     key = occurrence_key(request.local_day, request.person_id, request.kind)
     return event(
-        DispatchRequested(
-            local_day=request.local_day,
-            person_id=request.person_id,
-            kind=request.kind,
-            release=request.release,
-            period=request.period,
-            due_at=request.due_at,
-            expires_at=request.expires_at,
-            person_version=request.person_version,
-            years=request.years,
-        ),
+        request,
         # The same release asked for again is a copy of the same command.
         event_id=f"{key}/{request.release}",
         type_name=DISPATCH_REQUESTED,

@@ -1,5 +1,6 @@
 """How the hot statements are planned: pruned and by index, whatever the statistics say."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from contracts.envelope import MAX_BATCH_ITEMS
 from contracts.kinds import KINDS
 from libs.postgres.types import Connection
 from services.planner.adapters.plan import instant_look_up, read_by_index
+from services.planner.adapters.releases import Taken
 from services.planner.adapters.sql import SQL
 from services.planner.domain.falling import fallings, zone_instants
 from tests.integration.planner.world import World
@@ -51,11 +53,16 @@ async def test_the_release_reads_the_due_head_of_one_day(a_world: World) -> None
         await read_by_index(connection)
         plan = await explained(connection, SQL.release_due, NOW, TODAY, 500, timedelta(seconds=120))
     assert "Index Scan using plan_20260614_release_at_idx" in plan
-    assert "Index Scan using plan_20260614_pkey" in plan
+    assert "Tid Scan on plan_20260614" in plan
     assert "Index Scan using recipients_pkey" in plan
     assert "Seq Scan" not in plan
     assert "Sort" not in plan
     assert "plan_20260613" not in plan
+
+
+def test_a_released_row_is_returned_in_the_order_of_its_fields() -> None:
+    returned = re.findall(r"(?:judged|plan)\.(\w+)", SQL.release_due.partition("RETURNING")[2])
+    assert tuple(returned) == Taken.__struct_fields__
 
 
 def whole_batches() -> dict[str, tuple[str, tuple[Any, ...]]]:

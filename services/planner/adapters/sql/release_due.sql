@@ -8,10 +8,12 @@
 -- sent, and then the dispatcher says so instead of sending anything. So even while it is paused: put
 -- off until it is too late it would be due again at once, for ever.
 -- Rows another planner holds are skipped, so planners never wait for each other.
--- Reads plan_release_idx of the day's partition, then the rows and people by primary key.
+-- Reads plan_release_idx of the day's partition, then people by primary key and the rows by their
+-- place. A row that somebody else has just written, and this statement has locked since, is at a new
+-- place that its snapshot does not see: it is left as it is, to be taken the next time.
 -- Needs lock_holds_shared and read_by_index.
 WITH due AS MATERIALIZED (
-    SELECT person_id, kind, state, reason, person_version, requested_version, expires_at
+    SELECT ctid, person_id, kind, state, reason, person_version, requested_version, expires_at
     FROM plan
     WHERE local_day = $2 AND state IN ('waiting', 'deferred') AND release_at <= $1
     ORDER BY release_at
@@ -19,7 +21,7 @@ WITH due AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ), judged AS MATERIALIZED (
     SELECT
-        due.person_id, due.kind, due.state, due.reason, recipient.version AS known_version,
+        due.ctid, due.state, due.reason, recipient.version AS known_version,
         CASE
             WHEN recipient.is_active IS NOT TRUE THEN 'user_removed'
             WHEN due.kind = ANY (recipient.opt_outs) THEN 'opted_out'
@@ -62,9 +64,7 @@ SET state = CASE judged.verdict
     asks = 0,
     settled_at = CASE WHEN judged.verdict NOT IN ('released', 'stale', 'paused') THEN $1 END
 FROM judged
-WHERE plan.local_day = $2
-  AND plan.person_id = judged.person_id
-  AND plan.kind = judged.kind
+WHERE plan.local_day = $2 AND plan.ctid = judged.ctid
 RETURNING
-    judged.verdict, plan.requested_version, plan.local_day, plan.person_id, plan.kind, plan.state, plan.release,
-    plan.period, plan.due_at, plan.release_at, plan.expires_at, plan.person_version, plan.years
+    judged.verdict, plan.requested_version, plan.local_day, plan.person_id, plan.kind, plan.state,
+    plan.release, plan.period, plan.due_at, plan.release_at, plan.expires_at, plan.person_version, plan.years
