@@ -15,7 +15,7 @@ import asyncpg
 import pytest
 
 from deploy.native.ports import free_port
-from libs.clock import FrozenClock
+from libs.clock import FrozenClock, monotonic_s
 from libs.eventstore.sealing import KeyRing
 from libs.httpapi.keys import ApiKeys, new_key
 from libs.postgres.migrations import migrate
@@ -202,6 +202,39 @@ async def test_lag_sends_reads_to_the_primary_and_its_end_brings_them_back(
         "After",
     ]
     assert reads()["replica"] == before["replica"] + 1
+
+
+async def test_no_answer_is_older_than_the_bound(
+    migrated: Pair, store: Store, client: Client
+) -> None:
+    """Whatever the replay does: each read shows what was acknowledged the bound before it."""
+    path = f"/v1/users/{(await registered(store)).id}"
+    acknowledged: list[tuple[float, int]] = []
+    until_s = monotonic_s() + 6 * MAX_LAG_S
+
+    async def write() -> None:
+        while monotonic_s() < until_s:
+            patch = {"first_name": f"Ada {len(acknowledged)}"}
+            answer = await client.ask("PATCH", path, patch, token=WRITER_TOKEN)
+            acknowledged.append((monotonic_s(), answer.json["version"]))
+
+    async def disturb() -> None:
+        while monotonic_s() < until_s:
+            async with paused(migrated):
+                await asyncio.sleep(1.5 * MAX_LAG_S)
+            await asyncio.sleep(MAX_LAG_S / 2)
+
+    async def read() -> None:
+        while monotonic_s() < until_s:
+            begun_s = monotonic_s()
+            version = (await client.ask("GET", path)).json["version"]
+            due = [told for at_s, told in acknowledged if at_s < begun_s - MAX_LAG_S]
+            assert version >= max(due, default=1)
+
+    before = reads()
+    await asyncio.gather(write(), disturb(), *(read() for _ in range(3)))
+    after = reads()
+    assert all(after[source] > before[source] for source in ("replica", "primary"))
 
 
 async def test_nobody_reads_older_than_what_they_wrote_or_named(
