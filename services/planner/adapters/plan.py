@@ -25,14 +25,14 @@ async def plan_new(
 ) -> int | None:
     """Plan as ``plan_owed`` does where nothing of it is planned yet; return how many rows.
 
-    None: something is, and nothing was done.
+    None: something is, or is just being planned by somebody else, and nothing was done.
     """
     try:
         async with connection.transaction():
             tag = await connection.execute(
                 SQL.plan_new, *_owed(falls, instants, after=after, upto=upto, among=None)
             )
-    except asyncpg.UniqueViolationError:
+    except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError):
         return None
     return affected(tag)
 

@@ -1,10 +1,12 @@
 """Several planners at once, and planners that die: nobody is lost, nobody is doubled."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from random import Random
 from typing import Any
 
+import asyncpg
 import pytest
 
 from libs.broker import PublishError
@@ -124,6 +126,47 @@ async def test_an_opening_waits_for_projections_that_cannot_see_its_day(world: W
             await connection.execute("UPDATE celebrations SET zone = 'Asia/Tokyo'")
         await planning
     assert (await world.row(person, TODAY))["zone"] == "Asia/Tokyo"
+
+
+async def someone_waits_for_a_row(world: World) -> None:
+    """Return when a transaction waits for another one to end."""
+    waiting = (
+        "SELECT count(*) > 0 FROM pg_locks JOIN pg_stat_activity USING (pid)"
+        " WHERE datname = current_database() AND locktype = 'transactionid' AND NOT granted"
+    )
+
+    async def look() -> bool | None:
+        return await world.pool.fetchval(waiting) or None
+
+    await until(look, timeout_s=10)
+
+
+async def test_a_slice_and_a_projection_that_wait_for_each_other_both_end_well(
+    world: World,
+) -> None:
+    """The slice plans who is due first, the projection whose id is the lowest."""
+    people = [
+        a_recipient(person_id=person_id(1), birthday="1990-06-14", zone="Etc/GMT+12"),
+        a_recipient(person_id=person_id(2), birthday="1990-06-14", zone="Pacific/Kiritimati"),
+    ]
+    await world.project(*people)
+    await world.open_days()
+    put = (
+        "INSERT INTO plan (local_day, person_id, kind, due_at, release_at, expires_at,"
+        " person_version, zone, tzdata, period)"
+        " VALUES ($1, $2, 'birthday', $3, $3, $3, 2, 'UTC', '', $1)"
+    )
+    async with world.pool.acquire() as connection:
+        with contextlib.suppress(asyncpg.DeadlockDetectedError):
+            async with connection.transaction():
+                await connection.execute(put, TODAY, person_id(1), utc("2026-06-14 09:00"))
+                planning = asyncio.create_task(world.plan_open_days())
+                await someone_waits_for_a_row(world)
+                await connection.execute(put, TODAY, person_id(2), utc("2026-06-14 09:00"))
+        await planning
+    assert {person.person_id for person in people} == {
+        person for day_planned, person, _ in await world.planned() if day_planned == TODAY
+    }
 
 
 async def test_a_slice_leaves_a_row_that_is_made_from_a_newer_person(world: World) -> None:
