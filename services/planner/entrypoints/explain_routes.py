@@ -25,12 +25,14 @@ from services.planner.domain.state import State
 from services.planner.domain.suggestion import Action, Suggestion
 
 KindName = Annotated[str, QueryParameter(name="kind", description="Kind of occasion.")]
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+
 Year = Annotated[
     int | None,
     QueryParameter(
         name="year",
-        ge=1900,
-        le=2999,
+        ge=FIRST_YEAR,
+        le=LAST_YEAR,
         description="Year of the local day: the first day in it that is not over, else its last.",
     ),
 ]
@@ -127,6 +129,9 @@ async def explain(
     if day is not None and year is not None:
         detail = "give a day or a year, not both"
         raise invalid([FieldError(None, "not_together", detail, parameter="day")])
+    if day is not None and not FIRST_YEAR <= day.year <= LAST_YEAR:
+        detail = f"years are {FIRST_YEAR} to {LAST_YEAR}"
+        raise invalid([FieldError(None, "out_of_range", detail, parameter="day")])
     found = await questions.explain(pool, person_id, kind, day=day, year=year, now=clock.now())
     if found is None:
         raise standard_problem(404, "nobody bears this id, or the planner has not heard of it yet")

@@ -31,7 +31,7 @@ Release = Annotated[
     ),
 ]
 MailsPerS = Annotated[
-    float, msgspec.Meta(gt=0, le=1e6, description="What the provider takes; absent: no limit.")
+    float, msgspec.Meta(ge=1e-6, le=1e6, description="What the provider takes; absent: no limit.")
 ]
 
 
@@ -130,8 +130,16 @@ def _mistakes_in(
     if what_if.tzdata and releases.find(what_if.tzdata) is None:
         named = ", ".join(releases.names()) or "none; PLANNER_ZONE_RELEASES names their folder"
         yield FieldError("/what_if/tzdata", "unknown_release", f"known releases: {named}")
-    if what_if.outage is not None and what_if.outage.first_at >= what_if.outage.last_at:
+    if what_if.outage is not None:
+        yield from _mistakes_in_outage(what_if.outage)
+
+
+def _mistakes_in_outage(outage: OutageTime) -> Iterator[FieldError]:
+    if outage.first_at >= outage.last_at:
         yield FieldError("/what_if/outage/from", "wrong_order", "from does not lie before to")
+    elif not _FIRST_YEAR <= outage.first_at.year <= outage.last_at.year <= _LAST_YEAR:
+        detail = f"years are {_FIRST_YEAR} to {_LAST_YEAR}"
+        yield FieldError("/what_if/outage", "out_of_range", detail)
 
 
 def _mistake_in_kind(name: str, change: KindChange | None, known: Kind | None) -> FieldError | None:

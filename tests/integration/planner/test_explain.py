@@ -66,6 +66,14 @@ async def test_a_no_names_the_rule_that_refused_and_the_smallest_change(
     assert (refused["rule"], refused["holds"]) == (told["rule"], False)
 
 
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "3000-01-01", "9999-12-31"])
+async def test_a_day_that_nobody_lives_to_see_is_refused(world: World, ask: Ask, day: str) -> None:
+    ada = a_recipient(birthday="1990-06-14")
+    await world.project(ada)
+    status, told = await explain(ask, ada.person_id, day=day)
+    assert (status, told["errors"][0]["code"]) == (422, "out_of_range")
+
+
 async def test_an_unknown_kind_is_refused_with_those_there_are(world: World, ask: Ask) -> None:
     ada = a_recipient()
     await world.project(ada)

@@ -172,6 +172,17 @@ async def test_a_provider_and_an_outage_put_off_and_expire(world: World, call: S
         ({"from": "2027-03-01", "to": "2027-02-01"}, "/from", "wrong_order"),
         ({"from": "2027-01-01", "to": "2028-02-01"}, "/to", "too_many"),
         ({**FEBRUARY, "kinds": ["divorce"]}, "/kinds/0", "unknown_kind"),
+        ({**FEBRUARY, "mails_per_s": 1e-300}, "/mails_per_s", "out_of_range"),
+        (
+            {
+                **FEBRUARY,
+                "what_if": {
+                    "outage": {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+                },
+            },
+            "/what_if/outage",
+            "out_of_range",
+        ),
         ({**FEBRUARY, "what_if": {"tzdata": "2020a"}}, "/what_if/tzdata", "unknown_release"),
         (
             {**FEBRUARY, "what_if": {"kinds": {"divorce": None}}},
