@@ -2,14 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
-from libs.postgres.types import Pool
+from libs.postgres.types import Connection, Pool
 from libs.resilience import connecting
 
 _READ_ONLY: Final = {"default_transaction_read_only": "on"}
@@ -24,6 +24,7 @@ async def open_pool(
     statement_timeout_s: float = 30.0,
     settings: Mapping[str, str] = MappingProxyType({}),
     is_replica: bool = False,
+    admit: Callable[[Connection], Coroutine[Any, Any, None]] | None = None,
 ) -> AsyncIterator[Pool]:
     """Yield a pool of at most ``size`` connections, waiting for a server that is not up yet.
 
@@ -33,7 +34,8 @@ async def open_pool(
     to plan.
 
     A pool of a replica is there whether its server is or not: it connects when it is used, only to
-    a server that replays another one's log, and writes nothing.
+    a server that replays another one's log, and writes nothing. ``admit`` sees each new connection
+    first and may raise to refuse it.
 
     Who is given a connection leaves no session state behind: locks, settings and cursors last for a
     transaction at most. So nothing is reset between two uses but a transaction left open.
@@ -43,6 +45,7 @@ async def open_pool(
             url,
             min_size=0 if is_replica else 1,
             max_size=size,
+            init=admit,
             reset=_keep_session,
             timeout=5,
             command_timeout=statement_timeout_s + 2,

@@ -10,6 +10,7 @@ import contextlib
 import logging
 import math
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Final
 
 import asyncpg
@@ -59,6 +60,36 @@ class NotAReplicaError(Exception):
     """What was given as a replica is none of this primary; the text says what it is."""
 
 
+class AnotherServerError(asyncpg.InternalClientError):
+    """The replica's address leads to another server than before, or to a later life of it."""
+
+
+class OneServer:
+    """Has all connections of a pool lead to one life of one server.
+
+    Behind an address that stands for several replicas, what is seen through one connection would
+    not hold for the others.
+    """
+
+    def __init__(self) -> None:
+        self._started_at: datetime | None = None
+
+    async def admit(self, connection: Connection) -> None:
+        """Let a connection in that leads where the first one led.
+
+        Raises:
+            AnotherServerError: it does not.
+        """
+        started_at = await connection.fetchval(SQL.read_start)
+        if self._started_at not in {None, started_at}:
+            raise AnotherServerError
+        self._started_at = started_at
+
+    def forget(self) -> None:
+        """Take the next connection for the first one."""
+        self._started_at = None
+
+
 class Position(msgspec.Struct, frozen=True):
     """What a server is, and how far it has come in the log; see ``read_position.sql``."""
 
@@ -97,10 +128,11 @@ class Replica:
     calls ``check`` every ``check_pause_s`` keeps that true; without checks it ceases by itself.
     """
 
-    def __init__(self, primary: Pool, pool: Pool, *, max_lag_s: float) -> None:
+    def __init__(self, primary: Pool, pool: Pool, server: OneServer, *, max_lag_s: float) -> None:
         self.pool = pool
         self.check_pause_s = max_lag_s / CHECKS_PER_BOUND
         self._primary = primary
+        self._server = server
         self._max_lag_s = max_lag_s
         self._progress = Progress()
         self._shown = 0
@@ -129,6 +161,10 @@ class Replica:
                 fault = await self._look()
         except asyncpg.TargetServerAttributeNotMatched:
             fault = "promoted"
+        except AnotherServerError:
+            fault = "another_server"
+            self._server.forget()
+            await self.pool.expire_connections()
         except _AWAY:
             fault = ""
             if self.lag_s > self._max_lag_s:
@@ -197,6 +233,7 @@ async def open_replica(
         NotAReplicaError: the server is up and is no replica of this primary.
     """
     await _refuse_others(url, primary_url)
+    server = OneServer()
     async with (
         open_pool(primary_url, name=f"{name}-lag", size=1) as primary,
         open_pool(
@@ -205,9 +242,10 @@ async def open_replica(
             size=size,
             statement_timeout_s=STATEMENT_TIMEOUT_S,
             is_replica=True,
+            admit=server.admit,
         ) as pool,
     ):
-        yield Replica(primary, pool, max_lag_s=max_lag_s)
+        yield Replica(primary, pool, server, max_lag_s=max_lag_s)
 
 
 async def read_position(connection: Connection) -> Position:

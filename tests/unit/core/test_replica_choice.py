@@ -3,14 +3,15 @@
 import contextlib
 import math
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import msgspec
 import pytest
 
 from libs.postgres import replica as replicas
-from libs.postgres.replica import CALM_CHECKS, Position, Replica
-from libs.postgres.types import Pool
+from libs.postgres.replica import CALM_CHECKS, AnotherServerError, OneServer, Position, Replica
+from libs.postgres.types import Connection, Pool
 
 BOUND_S = 1.25  # so that a fifth of it is exact
 
@@ -19,8 +20,10 @@ class Server:
     """A pool, its connection and its answer in one: what a server says of itself."""
 
     def __init__(self, *, is_replica: bool) -> None:
+        self.started_at = datetime(2026, 6, 14, tzinfo=UTC)
         self.says = Position(is_replica, cluster=7, database="people", timeline=1, position=100)
         self.fault: Exception | None = None
+        self.are_expired = False
 
     def now(self, **facts: Any) -> None:
         self.says = msgspec.structs.replace(self.says, **facts)
@@ -30,6 +33,12 @@ class Server:
         if self.fault is not None:
             raise self.fault
         yield self
+
+    async def fetchval(self, _statement: str) -> datetime:
+        return self.started_at
+
+    async def expire_connections(self) -> None:
+        self.are_expired = True
 
     async def fetchrow(self, _statement: str) -> dict[str, Any]:
         return msgspec.structs.asdict(self.says)
@@ -43,7 +52,8 @@ class Servers:
         self.primary = Server(is_replica=False)
         self.copy = Server(is_replica=True)
         pools = cast("Pool", self.primary), cast("Pool", self.copy)
-        self.replica = Replica(*pools, max_lag_s=BOUND_S)
+        self.one = OneServer()
+        self.replica = Replica(*pools, self.one, max_lag_s=BOUND_S)
 
     @property
     def is_used(self) -> bool:
@@ -142,6 +152,21 @@ async def test_a_replica_that_shows_more_than_its_primary_has_is_left(servers: S
     assert not await servers.look()
     servers.primary.now(position=120)
     assert not await servers.look()
+
+
+async def test_a_pool_that_would_lead_to_two_servers_is_emptied(servers: Servers) -> None:
+    connection = cast("Connection", servers.copy)
+    await servers.one.admit(connection)
+    await servers.one.admit(connection)
+    servers.copy.started_at += timedelta(seconds=1)
+    with pytest.raises(AnotherServerError) as refused:
+        await servers.one.admit(connection)
+    servers.copy.fault = refused.value
+    assert not await servers.look()
+    assert servers.copy.are_expired
+    servers.copy.fault = None
+    await servers.one.admit(connection)
+    assert await servers.look(CALM_CHECKS)
 
 
 async def test_nothing_is_known_of_a_replica_that_has_replayed_nothing(servers: Servers) -> None:

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 from litestar import Request
 
-from libs.httpapi.auth import Caller
+from libs.httpapi.keys import Caller
 from services.user.entrypoints.requests import newest_seen, tolerated_lag_s
 
 
