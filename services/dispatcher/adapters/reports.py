@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from libs.postgres.types import Connection
-from services.dispatcher.adapters.delivery_events import oldest_day
+from services.dispatcher.adapters.delivery_doubts import oldest_day
 from services.dispatcher.adapters.sql import SQL
 from services.dispatcher.domain.report import Report, Verdict
 

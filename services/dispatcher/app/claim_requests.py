@@ -13,8 +13,9 @@ from libs.clock import monotonic_s
 from libs.ids import new_id
 from libs.postgres.types import Connection
 from libs.resilience import repeating
-from services.dispatcher.adapters import delivery_events
-from services.dispatcher.adapters.delivery_events import Judged, Judgement, OpposedError
+from services.dispatcher.adapters import delivery_claims, delivery_outcomes
+from services.dispatcher.adapters.delivery_cases import OpposedError
+from services.dispatcher.adapters.delivery_claims import Judged, Judgement
 from services.dispatcher.adapters.messages import Returned, messages
 from services.dispatcher.adapters.metrics import (
     CLAIM_SECONDS,
@@ -100,7 +101,7 @@ async def _claim_unopposed(
 ) -> Claimed:
     now, texts = courier.clock.now(), courier.greetings.texts
     async with courier.pool.acquire() as connection, connection.transaction():
-        judgement = await delivery_events.claim_unopposed(
+        judgement = await delivery_claims.claim_unopposed(
             connection,
             requests,
             now=now,
@@ -156,7 +157,7 @@ async def _judge(
 ) -> Judgement | None:
     if not requests:
         return None
-    return await delivery_events.claim_requests(
+    return await delivery_claims.claim_requests(
         connection,
         requests,
         now=now,
@@ -173,7 +174,7 @@ async def _written_claims(
     """Return ``claims``, repeats of what a provider may have as they were written."""
     if not any(claim.attempts for claim in claims):
         return list(claims)
-    return await delivery_events.as_first_written(
+    return await delivery_claims.as_first_written(
         connection,
         claims,
         provider=courier.provider.traits.name,
@@ -195,7 +196,7 @@ async def _end_keyless(
     The repeat was decided while the key lived, and came too late: the planner was away meanwhile.
     """
     ended = [_key_expired(courier, claim.request, now) for claim in keyless]
-    await delivery_events.record_outcomes(connection, ended, now=now)
+    await delivery_outcomes.record_outcomes(connection, ended, now=now)
     return ended
 
 
@@ -220,7 +221,7 @@ async def _end_unsent(
     ]
     ended += await _end_held(courier, connection, judged, now=now)
     if ended:
-        await delivery_events.record_outcomes(connection, ended, now=now)
+        await delivery_outcomes.record_outcomes(connection, ended, now=now)
     return ended
 
 
@@ -236,7 +237,7 @@ async def _end_held(
     held = [one for one in judged if one.verdict in _HELD]
     if not held:
         return []
-    spent = await delivery_events.list_spent(connection, [one.request for one in held])
+    spent = await delivery_claims.list_spent(connection, [one.request for one in held])
     return [
         _suppressed(one.request, "already_greeted", now)
         if is_spent
@@ -248,7 +249,7 @@ async def _end_held(
 async def _answers(
     connection: Connection, copies: Sequence[DispatchRequested]
 ) -> list[DeliveryEvent]:
-    return await delivery_events.list_latest_outcomes(connection, copies) if copies else []
+    return await delivery_outcomes.list_latest_outcomes(connection, copies) if copies else []
 
 
 def _is_returned(one: Judged) -> bool:

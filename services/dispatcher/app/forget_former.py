@@ -2,7 +2,7 @@
 
 from libs.postgres.types import Pool
 from services.dispatcher.adapters.contacts import drop_former_contacts
-from services.dispatcher.adapters.delivery_events import LOOKED_BACK_DAYS
+from services.dispatcher.adapters.delivery_doubts import LOOKED_BACK_DAYS
 
 KEPT_S = LOOKED_BACK_DAYS * 86_400.0
 """Real seconds: as long as unknown outcomes are settled, longer than any provider's key lives."""

@@ -12,8 +12,8 @@ from libs import outbox
 from libs.clock import monotonic_s
 from libs.postgres.types import Connection
 from libs.resilience import repeating
-from services.dispatcher.adapters import delivery_events
-from services.dispatcher.adapters.delivery_events import OpposedError
+from services.dispatcher.adapters import delivery_outcomes
+from services.dispatcher.adapters.delivery_cases import OpposedError
 from services.dispatcher.adapters.messages import messages
 from services.dispatcher.adapters.metrics import (
     LATE_OUTCOMES,
@@ -78,7 +78,7 @@ async def _record_accepted(
     courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
 ) -> list[DeliveryEvent]:
     async with courier.pool.acquire() as connection, connection.transaction():
-        await delivery_events.record_accepted(connection, outcomes, now=now, claim_id=claim_id)
+        await delivery_outcomes.record_accepted(connection, outcomes, now=now, claim_id=claim_id)
         await outbox.put(connection, messages(outcomes, now=now))
     return list(outcomes)
 
@@ -87,7 +87,7 @@ async def _record_each(
     courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
 ) -> list[DeliveryEvent]:
     async with courier.pool.acquire() as connection, connection.transaction():
-        there = await delivery_events.record_outcomes(
+        there = await delivery_outcomes.record_outcomes(
             connection, outcomes, now=now, claim_id=claim_id
         )
         recorded = [outcome for outcome in outcomes if outcome.key in there]
@@ -106,7 +106,7 @@ async def _settle_late(
     ]
     if not settlements:
         return []
-    there = await delivery_events.record_settlements(connection, settlements, now=now)
+    there = await delivery_outcomes.record_settlements(connection, settlements, now=now)
     return [settlement for settlement in settlements if settlement.key in there]
 
 

@@ -9,7 +9,7 @@ from libs.clock import monotonic_s
 from libs.resilience import PASSING, CircuitOpenError, repeating
 from libs.telemetry.metrics import timed
 from libs.telemetry.tracing import span
-from services.dispatcher.adapters import delivery_events
+from services.dispatcher.adapters import delivery_claims
 from services.dispatcher.adapters.metrics import BREAKER_IS_OPEN, PROVIDER_SECONDS
 from services.dispatcher.app.claim_requests import Claimed
 from services.dispatcher.app.courier import Courier
@@ -107,4 +107,4 @@ async def _last_start_s(courier: Courier, lease_until: datetime) -> float:
 
 async def _lease_left_s(courier: Courier, lease_until: datetime) -> float:
     async with courier.pool.acquire() as connection:
-        return await delivery_events.read_lease_left_s(connection, lease_until)
+        return await delivery_claims.read_lease_left_s(connection, lease_until)

@@ -9,8 +9,8 @@ from libs import outbox
 from libs.ids import occurrence_key
 from libs.postgres.types import Pool
 from libs.resilience import repeating
-from services.dispatcher.adapters import delivery_events
-from services.dispatcher.adapters.delivery_events import Unsettled
+from services.dispatcher.adapters import delivery_doubts, delivery_outcomes
+from services.dispatcher.adapters.delivery_doubts import Unsettled
 from services.dispatcher.adapters.messages import messages
 from services.dispatcher.adapters.metrics import FAILED_LOOKUPS, LAPSED_CLAIMS, OUTCOMES_RECORDED
 from services.dispatcher.adapters.providers.provider import FindError, Found, Missing
@@ -33,7 +33,7 @@ async def record_lapsed_claims(pool: Pool, *, now: datetime) -> int:
     will find the outcome recorded and settle it with what it knows.
     """
     async with pool.acquire() as connection, connection.transaction():
-        lapsed = await delivery_events.record_lapsed(connection, now=now, limit=LAPSED_AT_ONCE)
+        lapsed = await delivery_doubts.record_lapsed(connection, now=now, limit=LAPSED_AT_ONCE)
         await outbox.put(connection, messages(lapsed, now=now))
     for event in lapsed:
         logger.warning(
@@ -72,7 +72,7 @@ async def record_settlements(
     What was settled meanwhile, by a late outcome, another process or an operator, stays so.
     """
     async with pool.acquire() as connection, connection.transaction():
-        there = await delivery_events.record_settlements(connection, settlements, now=now)
+        there = await delivery_outcomes.record_settlements(connection, settlements, now=now)
         recorded = [settlement for settlement in settlements if settlement.key in there]
         await outbox.put(connection, messages(recorded, now=now))
     for settlement in recorded:
@@ -93,7 +93,7 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
     traits = courier.provider.traits
     sent_again = [name for name, kind in courier.kinds.items() if kind.promise == "at_least_once"]
     async with courier.pool.acquire() as connection:
-        return await delivery_events.list_unsettled(
+        return await delivery_doubts.list_unsettled(
             connection,
             now=now,
             provider=traits.name if traits.can_find else None,

@@ -12,8 +12,9 @@ from contracts.dispatch import DispatchRequested
 from contracts.user_events import UserRegistered
 from libs.ids import new_id
 from libs.postgres.types import Pool
-from services.dispatcher.adapters import delivery_events
-from services.dispatcher.adapters.delivery_events import Judgement, OpposedError
+from services.dispatcher.adapters import delivery_claims
+from services.dispatcher.adapters.delivery_cases import OpposedError
+from services.dispatcher.adapters.delivery_claims import Judgement
 from services.dispatcher.app.claim_requests import claim_requests
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
@@ -37,7 +38,7 @@ YESTERDAY = TODAY - timedelta(days=1)
 
 async def claimed_whole(pool: Pool, requests: Sequence[DispatchRequested]) -> Judgement:
     async with pool.acquire() as connection, connection.transaction():
-        return await delivery_events.claim_unopposed(
+        return await delivery_claims.claim_unopposed(
             connection,
             requests,
             now=NINE,

@@ -1,8 +1,7 @@
-"""The delivery events, open claims and held periods: what makes "never twice" true."""
+"""Claims: the judgement of requests, and what a claim was written from."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 import asyncpg
@@ -12,27 +11,12 @@ from msgspec.structs import replace
 from contracts.dispatch import DispatchRequested
 from libs.ids import occurrence_key
 from libs.postgres.types import Connection, Record
+from services.dispatcher.adapters.delivery_cases import OpposedError, cases
 from services.dispatcher.adapters.refusals import refusing_bad_values
 from services.dispatcher.adapters.sql import SQL
-from services.dispatcher.domain.delivery import (
-    SUPPRESSED_REASONS,
-    Claim,
-    DeliveryEvent,
-    Recipient,
-    Writing,
-)
-
-LOOKED_BACK_DAYS = 14
-"""Local days before today in which unknown outcomes are looked for; far beyond any lateness."""
+from services.dispatcher.domain.delivery import SUPPRESSED_REASONS, Claim, Recipient, Writing
 
 _INSERTED = SUPPRESSED_REASONS | {"claim"}
-
-AttemptKey = tuple[date, UUID, str, int]
-Item = TypeVar("Item")
-
-
-class OpposedError(Exception):
-    """Something may speak against what was to be written as a whole; nothing was."""
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -56,21 +40,6 @@ class Judgement(msgspec.Struct, frozen=True):
     lease_until: datetime
 
 
-class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
-    """An attempt whose outcome is unknown."""
-
-    local_day: date
-    person_id: UUID
-    kind: str
-    release: int
-    period: date
-    due_at: datetime
-    provider: str
-    can_be_asked: bool
-    can_be_repeated: bool
-    attempts: int
-
-
 async def claim_unopposed(
     connection: Connection,
     requests: Sequence[DispatchRequested],
@@ -88,7 +57,7 @@ async def claim_unopposed(
     Raises:
         OpposedError: not all can be sent, or not all can be stored; the transaction must end.
     """
-    places, cases = _cases(
+    places, shared = cases(
         requests, lambda one: (one.local_day, one.kind, one.period, one.due_at, one.expires_at)
     )
     try:
@@ -103,7 +72,7 @@ async def claim_unopposed(
             [request.person_version for request in requests],
             [request.years for request in requests],
             places,
-            *cases,
+            *shared,
         )
     except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
         raise OpposedError from error
@@ -167,82 +136,6 @@ async def claim_requests(
     )
 
 
-async def record_accepted(
-    connection: Connection, outcomes: Sequence[DeliveryEvent], *, now: datetime, claim_id: UUID
-) -> None:
-    """Record ``outcomes``, mails one provider accepted, and end their claim; all or nothing.
-
-    Raises:
-        OpposedError: some have an outcome already, or cannot be stored; the transaction must end.
-    """
-    places, cases = _cases(
-        outcomes,
-        lambda one: (
-            one.local_day, one.kind, one.release, one.period, one.due_at, one.template_version
-        ),
-    )  # fmt: skip
-    try:
-        await connection.execute(
-            SQL.record_accepted,
-            now,
-            claim_id,
-            outcomes[0].provider,
-            [outcome.person_id for outcome in outcomes],
-            [outcome.message_id for outcome in outcomes],
-            places,
-            *cases,
-        )
-    except (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError) as error:
-        raise OpposedError from error
-
-
-async def record_outcomes(
-    connection: Connection,
-    outcomes: Sequence[DeliveryEvent],
-    *,
-    now: datetime,
-    claim_id: UUID | None = None,
-) -> set[AttemptKey]:
-    """Record outcomes and return of which attempts; those that had one keep it.
-
-    Periods that these outcomes free are let go of in the same statement. ``claim_id`` is the claim
-    that ends here.
-
-    Raises:
-        RefusedValuesError: an outcome cannot be stored.
-    """
-    with refusing_bad_values():
-        rows = await connection.fetch(SQL.record_outcomes, *_columns(outcomes), now, claim_id)
-    return _keys(rows)
-
-
-async def record_settlements(
-    connection: Connection, settlements: Sequence[DeliveryEvent], *, now: datetime
-) -> set[AttemptKey]:
-    """Record settlements and return of which attempts: those whose outcome was unknown until now.
-
-    ``settlements`` is not empty. Periods that they free are let go of in the same statement.
-    """
-    days = [settlement.local_day for settlement in settlements]
-    rows = await connection.fetch(
-        SQL.record_settlements, *_columns(settlements), now, min(days), max(days)
-    )
-    return _keys(rows)
-
-
-async def list_latest_outcomes(
-    connection: Connection, requests: Sequence[DispatchRequested]
-) -> list[DeliveryEvent]:
-    """Return what is known of the occurrences of ``requests``; nothing for those in flight."""
-    rows = await connection.fetch(
-        SQL.list_latest_outcomes,
-        [request.local_day for request in requests],
-        [request.person_id for request in requests],
-        [request.kind for request in requests],
-    )
-    return [DeliveryEvent(**row) for row in rows]
-
-
 async def list_spent(connection: Connection, requests: Sequence[DispatchRequested]) -> list[bool]:
     """Tell of each request whether the mail of its period was taken for another day."""
     rows = await connection.fetch(
@@ -279,6 +172,12 @@ async def as_first_written(
     ]
 
 
+async def read_lease_left_s(connection: Connection, lease_until: datetime) -> float:
+    """Return the real seconds a lease has left, by the database's clock."""
+    left_s: float = await connection.fetchval(SQL.read_lease_left, lease_until)
+    return left_s
+
+
 def _rewritten(claim: Claim, row: Record) -> Claim:
     recipient = claim.recipient
     if row["email"] is not None:
@@ -290,88 +189,6 @@ def _rewritten(claim: Claim, row: Record) -> Claim:
         writing=Writing(row["recorded_at"], row["texts_as_of"]),
         is_keyless=row["is_keyless"],
     )
-
-
-async def read_lease_left_s(connection: Connection, lease_until: datetime) -> float:
-    """Return the real seconds a lease has left, by the database's clock."""
-    left_s: float = await connection.fetchval(SQL.read_lease_left, lease_until)
-    return left_s
-
-
-async def record_lapsed(
-    connection: Connection, *, now: datetime, limit: int
-) -> list[DeliveryEvent]:
-    """Record as unknown what up to ``limit`` lapsed claims left open; return those events."""
-    rows = await connection.fetch(SQL.record_lapsed, now, limit)
-    return [DeliveryEvent(**row) for row in rows]
-
-
-async def list_unsettled(
-    connection: Connection,
-    *,
-    now: datetime,
-    provider: str | None,
-    kinds_sent_again: Iterable[str],
-    grace_s: float,
-    repeating: str | None,
-    repeatable_s: float,
-    limit: int,
-) -> list[Unsettled]:
-    """Return unknown outcomes that can be settled by asking ``provider`` or by a kind's promise.
-
-    Or by repeating them: ``repeating`` is the provider that takes no second mail under one key, for
-    ``repeatable_s`` after the lease.
-    """
-    rows = await connection.fetch(
-        SQL.list_unsettled,
-        oldest_day(now),
-        provider,
-        list(kinds_sent_again),
-        grace_s,
-        limit,
-        repeating,
-        repeatable_s,
-    )
-    return [Unsettled(**row) for row in rows]
-
-
-def _columns(events: Sequence[DeliveryEvent]) -> tuple[list[Any], ...]:
-    return (
-        [event.local_day for event in events],
-        [event.person_id for event in events],
-        [event.kind for event in events],
-        [event.release for event in events],
-        [event.type for event in events],
-        [event.reason for event in events],
-        [event.period for event in events],
-        [event.due_at for event in events],
-        [event.retry_at for event in events],
-        [event.provider for event in events],
-        [event.message_id for event in events],
-        [event.answer for event in events],
-        [event.template_version for event in events],
-    )
-
-
-def _cases(
-    items: Sequence[Item], case_of: Callable[[Item], tuple[Hashable, ...]]
-) -> tuple[list[int], list[list[Any]]]:
-    """Return the place, from 1, of each item's case, and the columns of the different cases.
-
-    Whatever thousands of items share is sent to the database, and read by it, once.
-    """
-    places: dict[tuple[Hashable, ...], int] = {}
-    place_of = [places.setdefault(case_of(item), len(places) + 1) for item in items]
-    return place_of, [list(column) for column in zip(*places, strict=True)]
-
-
-def _keys(rows: Iterable[Record]) -> set[AttemptKey]:
-    return {(row["local_day"], row["person_id"], row["kind"], row["release"]) for row in rows}
-
-
-def oldest_day(now: datetime) -> date:
-    """Return the first local day in which unknown outcomes are looked for."""
-    return (now - timedelta(days=LOOKED_BACK_DAYS)).date()
 
 
 def _as_set(keys: list[str] | None) -> frozenset[str] | None:
