@@ -66,13 +66,14 @@ ROUTES: Mapping[str, Mapping[Route, str]] = {
         """,
         "each": """
             drop_former_contacts list_unsettled lock_contacts_at note_doubtful raise_revisions
-            record_lapsed
+            record_lapsed is_any_unknown
         """,
         "merged": """
             list_mailed_at list_unknown sum_day
         """,
         "whole": """
             choose_template count_bounces count_set_aside cut_set_aside delete_set_aside
+            is_any_lapsed
             delete_suppression drop_set_aside end_pauses find_chosen_text find_set_aside
             find_template forget_reports forget_signatures give_back_permits list_chosen_texts
             list_set_aside list_set_aside_naming list_suppressions list_templates lock_suppressions

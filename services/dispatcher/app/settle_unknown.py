@@ -7,7 +7,7 @@ from datetime import datetime
 
 from libs import outbox
 from libs.ids import occurrence_key
-from libs.postgres.types import Pool
+from libs.postgres.types import Connection, Pool
 from libs.resilience import repeating
 from services.dispatcher.adapters import delivery_doubts, delivery_outcomes
 from services.dispatcher.adapters.delivery_doubts import Unsettled
@@ -32,7 +32,14 @@ async def record_lapsed_claims(pool: Pool, *, now: datetime) -> int:
     The events and their publication are one transaction. Whoever still works on such an attempt
     will find the outcome recorded and settle it with what it knows.
     """
-    async with pool.acquire() as connection, connection.transaction():
+    async with pool.acquire() as connection:
+        if not await delivery_doubts.is_any_lapsed(connection):
+            return 0
+        return await _record_lapsed(connection, now=now)
+
+
+async def _record_lapsed(connection: Connection, *, now: datetime) -> int:
+    async with connection.transaction():
         lapsed = await delivery_doubts.record_lapsed(connection, now=now, limit=LAPSED_AT_ONCE)
         await outbox.put(connection, messages(lapsed, now=now))
     for event in lapsed:
@@ -93,6 +100,8 @@ async def _list_unsettled(courier: Courier, now: datetime) -> list[Unsettled]:
     traits = courier.provider.traits
     sent_again = [name for name, kind in courier.kinds.items() if kind.promise == "at_least_once"]
     async with courier.pool.acquire() as connection:
+        if not await delivery_doubts.is_any_unknown(connection, now=now):
+            return []
         return await delivery_doubts.list_unsettled(
             connection,
             now=now,

@@ -86,3 +86,16 @@ async def test_what_happened_can_be_added_and_read_only(pool: Pool, table: str) 
     )
     assert {row[0] for row in granted} & {"UPDATE", "DELETE", "TRUNCATE"} == set()
     assert {row[0] for row in granted} >= {"INSERT", "SELECT"}
+
+
+async def test_a_look_for_doubts_reads_one_small_index_of_the_days_in_question(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute(f"PREPARE look AS {SQL.is_any_unknown}")
+        rows = await connection.fetch("EXPLAIN EXECUTE look ('2026-06-13', '2026-06-14')")
+        await connection.execute("DEALLOCATE look")
+    lines = [row[0] for row in rows]
+    scans = [line for line in lines if "Scan" in line]
+    assert len(scans) == 2
+    assert all("Index Scan using delivery_events_202606" in line for line in scans)
+    assert all("_recorded_at_idx" in line for line in scans)
+    assert any("Subplans Removed: 3" in line for line in lines)
