@@ -19,7 +19,7 @@ DELIVERY_RETURNED = "delivery.returned.v1"
 Release = Annotated[int, msgspec.Meta(ge=1, description="Counts the requests for one occurrence.")]
 
 
-class DispatchRequested(msgspec.Struct, frozen=True, kw_only=True):
+class DispatchRequested(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A command: greet this person for this occurrence, now.
 
     The occurrence is (``local_day``, ``person_id``, ``kind``). ``period`` is the first day of the
@@ -39,7 +39,7 @@ class DispatchRequested(msgspec.Struct, frozen=True, kw_only=True):
     years: int | None = None
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+class Delivery(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What every delivery event says: which occurrence, answering which release."""
 
     local_day: date
@@ -48,7 +48,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     release: Release
 
 
-class DeliveryAccepted(Delivery, frozen=True, kw_only=True):
+class DeliveryAccepted(Delivery, frozen=True, kw_only=True, gc=False):
     """The provider took the mail. Lateness is ``accepted_at - due_at``."""
 
     accepted_at: Instant
@@ -57,32 +57,32 @@ class DeliveryAccepted(Delivery, frozen=True, kw_only=True):
     message_id: str
 
 
-class DeliveryRefused(Delivery, frozen=True, kw_only=True):
+class DeliveryRefused(Delivery, frozen=True, kw_only=True, gc=False):
     """The mail will never be taken: a permanent answer, with its reason word."""
 
     reason: str
 
 
-class DeliveryDeferred(Delivery, frozen=True, kw_only=True):
+class DeliveryDeferred(Delivery, frozen=True, kw_only=True, gc=False):
     """This attempt certainly sent nothing; another may be made from ``retry_at``."""
 
     reason: str
     retry_at: Instant
 
 
-class DeliveryUnknown(Delivery, frozen=True, kw_only=True):
+class DeliveryUnknown(Delivery, frozen=True, kw_only=True, gc=False):
     """The provider may or may not have taken the mail."""
 
     reason: str
 
 
-class DeliverySuppressed(Delivery, frozen=True, kw_only=True):
+class DeliverySuppressed(Delivery, frozen=True, kw_only=True, gc=False):
     """It was decided not to send, with a reason word."""
 
     reason: str
 
 
-class DeliveryReturned(Delivery, frozen=True, kw_only=True):
+class DeliveryReturned(Delivery, frozen=True, kw_only=True, gc=False):
     """The request was not claimed; the planner decides anew.
 
     ``early``: before its instant. ``expired``: too late. ``contact_behind``: the dispatcher has not

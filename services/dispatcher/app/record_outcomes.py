@@ -114,7 +114,7 @@ def _outcome(
     courier: Courier, claimed: Claimed, claim: Claim, result: Result, now: datetime
 ) -> DeliveryEvent:
     request = claim.request
-    outcome = DeliveryEvent(
+    return DeliveryEvent(
         local_day=request.local_day,
         person_id=request.person_id,
         kind=request.kind,
@@ -125,18 +125,21 @@ def _outcome(
         recorded_at=now,
         provider=courier.provider.traits.name,
         template_version=claimed.text_of(claim).version,
+        due_at=request.due_at if isinstance(result, Accepted) else None,
+        message_id=storable_id(result.message_id) if isinstance(result, Accepted) else None,
+        reason=None if isinstance(result, Accepted) else result.reason,
+        answer=None if isinstance(result, Accepted) else storable_answer(result.answer),
+        retry_at=_retry_at(courier, claim, result, now) if isinstance(result, Deferred) else None,
     )
-    if isinstance(result, Accepted):
-        return replace(outcome, message_id=storable_id(result.message_id), due_at=request.due_at)
-    if isinstance(result, Deferred):
-        retry_at = courier.retry_at(
-            now,
-            attempts=claim.attempts,
-            pause_s=result.retry_after_s,
-            expires_at=request.expires_at,
-        )
-        outcome = replace(outcome, retry_at=retry_at)
-    return replace(outcome, reason=result.reason, answer=storable_answer(result.answer))
+
+
+def _retry_at(courier: Courier, claim: Claim, result: Deferred, now: datetime) -> datetime:
+    return courier.retry_at(
+        now,
+        attempts=claim.attempts,
+        pause_s=result.retry_after_s,
+        expires_at=claim.request.expires_at,
+    )
 
 
 def _report(outcomes: Sequence[DeliveryEvent], recorded: Sequence[DeliveryEvent]) -> None:

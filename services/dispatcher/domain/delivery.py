@@ -94,7 +94,7 @@ class Writing(msgspec.Struct, frozen=True, gc=False):
     texts_as_of: int
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A request that is ours to send. ``attempts`` counts the earlier attempts.
 
     ``is_keyless``: a provider may have the mail already, and may not know any more that it has.
@@ -107,7 +107,7 @@ class Claim(msgspec.Struct, frozen=True):
     is_keyless: bool = False
 
 
-class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recorded step of one attempt, as far as anyone else needs it.
 
     ``due_at`` and ``message_id`` stand on accepted ones, ``retry_at`` on deferred ones,

@@ -18,6 +18,7 @@ from services.dispatcher.domain.unsubscribing import UnsubscribeLinks
 _UNFIT_FOR_HEADERS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+"
 )
+_ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 # What UTF-8 cannot carry, and NUL, which mail must not.
 _UNFIT_FOR_BODIES = re.compile("[\x00\ud800-\udfff]")
 
@@ -123,7 +124,7 @@ def english_ordinal(number: int | None) -> str | None:
         return None
     if number % 100 in {11, 12, 13}:
         return f"{number}th"
-    return f"{number}{ {1: 'st', 2: 'nd', 3: 'rd'}.get(number % 10, 'th') }"
+    return f"{number}{_ENDINGS.get(number % 10, 'th')}"
 
 
 def _values(claim: Claim) -> Values:
