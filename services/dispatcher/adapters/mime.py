@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -19,6 +20,10 @@ _WORD_BYTES = 39
 """Bytes of text in one encoded word: 52 characters of base64, 64 with its frame (at most 75), 73 on
 a line after ``Subject:`` (at most 76)."""
 _LONGEST_PLAIN = 76
+_PLAIN_LINES = re.compile(r"(?:[ -~]{0,75}[!-~])?(?:\n(?:[ -~]{0,75}[!-~])?)*")
+"""Lines of printable ASCII that are not too long for any server and do not end in a blank."""
+_date = lru_cache(maxsize=64)(format_datetime)
+"""The instant of a claim is that of its whole batch."""
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9 !#$%&'*+/=?^_`{|}~-]*")
 
 
@@ -60,7 +65,7 @@ class MimeWriter:
         if self._signer is not None:
             signature = self._signer.sign(headers, body, signed_at=mail.sent_at)
             headers.insert(0, ("DKIM-Signature", signature))
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+        head = "".join([f"{name}: {value}\r\n" for name, value in headers])
         return head.encode("ascii") + b"\r\n" + body
 
     def _headers(self, mail: Mail, boundary: str) -> list[tuple[str, str]]:
@@ -68,7 +73,7 @@ class MimeWriter:
             ("From", self._from),
             ("To", mail.recipient),
             ("Subject", unstructured(mail.subject)),
-            ("Date", format_datetime(mail.sent_at)),
+            ("Date", _date(mail.sent_at)),
             ("Message-ID", f"<{mail.message_id}>"),
             *unsubscribe_headers(mail),
             (OCCURRENCE_HEADER, mail.occurrence),
@@ -136,11 +141,4 @@ def _part(subtype: str, text: str) -> str:
 
 
 def _is_plain(content: str) -> bool:
-    return (
-        content.isascii()
-        and "--=_" not in content
-        and all(
-            line.isprintable() and len(line) <= _LONGEST_PLAIN and not line.endswith(" ")
-            for line in content.split("\n")
-        )
-    )
+    return "--=_" not in content and _PLAIN_LINES.fullmatch(content) is not None

@@ -11,6 +11,8 @@ import msgspec
 _LONGEST_LINE_BYTES = 4096
 _MOST_LINES = 256
 _CLOSING_S = 1.0
+_LAST_LINES = {b"%d " % code: code for code in range(200, 600)}
+"""How the last line of a reply begins that has a text."""
 
 
 class HungUpError(Exception):
@@ -54,6 +56,8 @@ class ReplyReader:
                 yield reply
 
     def _taken(self, line: bytes) -> Reply | None:
+        if (code_of_one := _LAST_LINES.get(line[:4])) is not None and not self._lines:
+            return Reply(code_of_one, (line[4:],))
         code, more = line[:3], line[3:4]
         is_reply = len(code) == 3 and code.isdigit() and b"2" <= code[:1] <= b"5"
         if not is_reply or more not in {b"", b" ", b"-"} or len(self._lines) > _MOST_LINES:
