@@ -62,10 +62,11 @@ def encode(events: Sequence[Event[Any]]) -> bytes:
         UnknownTypeError: no contract describes the type.
         MisfitError: the events are of different types, or an event's data of another shape.
     """
-    for item in events:
-        if item.type != events[0].type:
-            raise MisfitError(f"{events[0].type} and {item.type} in one batch")
-        _refuse_misfit(item)
+    for name in {item.type for item in events}:
+        if name != events[0].type:
+            raise MisfitError(f"{events[0].type} and {name} in one batch")
+    for given in {type(item.data) for item in events}:
+        _refuse_misfit(events[0].type, given)
     return _encoder.encode(events)
 
 
@@ -78,15 +79,15 @@ def encode_items(events: Sequence[Event[Any]]) -> bytes:
     return encode(events)[1:-1]
 
 
-def _refuse_misfit(item: Event[Any]) -> None:
-    struct, given = TYPES.get(item.type), type(item.data)
+def _refuse_misfit(type_name: str, given: type[Any]) -> None:
+    struct = TYPES.get(type_name)
     if struct is None:
-        raise UnknownTypeError(item.type)
+        raise UnknownTypeError(type_name)
     if (
         given is not struct
         and getattr(given, "__struct_fields__", None) != struct.__struct_fields__
     ):
-        raise MisfitError(f"{item.type} with the data of {given.__name__}")
+        raise MisfitError(f"{type_name} with the data of {given.__name__}")
 
 
 def decode(type_name: str, body: bytes) -> list[Event[Any]]:

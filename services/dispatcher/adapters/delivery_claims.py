@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 import asyncpg
@@ -16,6 +17,7 @@ from services.dispatcher.adapters.refusals import refusing_bad_values
 from services.dispatcher.adapters.sql import SQL
 from services.dispatcher.domain.delivery import SUPPRESSED_REASONS, Claim, Recipient, Writing
 
+_case = attrgetter("local_day", "kind", "period", "due_at", "expires_at")
 _INSERTED = SUPPRESSED_REASONS | {"claim"}
 
 
@@ -57,9 +59,7 @@ async def claim_unopposed(
     Raises:
         OpposedError: not all can be sent, or not all can be stored; the transaction must end.
     """
-    places, shared = cases(
-        requests, lambda one: (one.local_day, one.kind, one.period, one.due_at, one.expires_at)
-    )
+    places, shared = cases(map(_case, requests))
     try:
         rows = await connection.fetch(
             SQL.claim_unopposed,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -12,33 +13,35 @@ from libs.postgres.types import Connection, Record
 from services.dispatcher.adapters.delivery_cases import OpposedError, cases
 from services.dispatcher.adapters.refusals import refusing_bad_values
 from services.dispatcher.adapters.sql import SQL
-from services.dispatcher.domain.delivery import DeliveryEvent
+from services.dispatcher.domain.delivery import AcceptedMail, DeliveryEvent
+
+_case = attrgetter("local_day", "kind", "release", "period", "due_at")
 
 AttemptKey = tuple[date, UUID, str, int]
 
 
 async def record_accepted(
-    connection: Connection, outcomes: Sequence[DeliveryEvent], *, now: datetime, claim_id: UUID
+    connection: Connection,
+    accepted: Sequence[AcceptedMail],
+    *,
+    now: datetime,
+    claim_id: UUID,
+    provider: str,
 ) -> None:
-    """Record ``outcomes``, mails one provider accepted, and end their claim; all or nothing.
+    """Record that ``provider`` accepted these mails, and end their claim; all or nothing.
 
     Raises:
         OpposedError: some have an outcome already, or cannot be stored; the transaction must end.
     """
-    places, shared = cases(
-        outcomes,
-        lambda one: (
-            one.local_day, one.kind, one.release, one.period, one.due_at, one.template_version
-        ),
-    )  # fmt: skip
+    places, shared = cases([(*_case(one.request), one.template_version) for one in accepted])
     try:
         await connection.execute(
             SQL.record_accepted,
             now,
             claim_id,
-            outcomes[0].provider,
-            [outcome.person_id for outcome in outcomes],
-            [outcome.message_id for outcome in outcomes],
+            provider,
+            [one.request.person_id for one in accepted],
+            [one.message_id for one in accepted],
             places,
             *shared,
         )

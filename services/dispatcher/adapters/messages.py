@@ -14,7 +14,7 @@ from libs.ids import new_id, occurrence_key
 from libs.outbox import OutboxMessage
 from libs.telemetry.tracing import current_traceparent
 from services.dispatcher.adapters.reports import Kept
-from services.dispatcher.domain.delivery import DeliveryEvent
+from services.dispatcher.domain.delivery import OUTCOME, AcceptedMail, DeliveryEvent
 from services.dispatcher.domain.report import UNSPECIFIED
 
 SOURCE = "/jubilee/dispatcher"
@@ -49,6 +49,15 @@ def messages(
     for one in returned:
         by_type[dispatch.DELIVERY_RETURNED].append(_event_of_returned(one, now, traceparent))
     return _in_batches(by_type)
+
+
+def accepted_messages(
+    accepted: Sequence[AcceptedMail], *, provider: str, now: datetime
+) -> list[OutboxMessage]:
+    """Return what ``messages`` makes of the same mails as events, at half its cost."""
+    traceparent = current_traceparent()
+    told = [_event_of_accepted(one, provider, now, traceparent) for one in accepted]
+    return _in_batches({dispatch.DELIVERY_ACCEPTED: told})
 
 
 def report_message(kept: Kept, *, is_suppressed: bool, now: datetime) -> OutboxMessage:
@@ -122,6 +131,31 @@ def _event_of(happened: DeliveryEvent, traceparent: str | None) -> Event[Any]:
         source=SOURCE,
         subject=occurrence,
         time=happened.recorded_at,
+        traceparent=traceparent,
+    )
+
+
+def _event_of_accepted(
+    one: AcceptedMail, provider: str, now: datetime, traceparent: str | None
+) -> Event[Any]:
+    request = one.request
+    occurrence = occurrence_key(request.local_day, request.person_id, request.kind)
+    return event(
+        dispatch.DeliveryAccepted(
+            local_day=request.local_day,
+            person_id=request.person_id,
+            kind=request.kind,
+            release=request.release,
+            accepted_at=now,
+            due_at=request.due_at,
+            provider=provider,
+            message_id=one.message_id,
+        ),
+        event_id=f"{occurrence}/{request.release}/{OUTCOME}",
+        type_name=dispatch.DELIVERY_ACCEPTED,
+        source=SOURCE,
+        subject=occurrence,
+        time=now,
         traceparent=traceparent,
     )
 

@@ -9,12 +9,12 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from libs import outbox
-from libs.clock import monotonic_s
 from libs.postgres.types import Connection
 from libs.resilience import repeating
+from libs.telemetry.metrics import timed
 from services.dispatcher.adapters import delivery_outcomes
 from services.dispatcher.adapters.delivery_cases import OpposedError
-from services.dispatcher.adapters.messages import messages
+from services.dispatcher.adapters.messages import accepted_messages, messages
 from services.dispatcher.adapters.metrics import (
     LATE_OUTCOMES,
     LATENESS_SECONDS,
@@ -28,6 +28,7 @@ from services.dispatcher.domain.delivery import (
     OUTCOME_TYPES,
     SETTLEMENT,
     Accepted,
+    AcceptedMail,
     Claim,
     Deferred,
     DeliveryEvent,
@@ -48,39 +49,57 @@ async def record_outcomes(courier: Courier, claimed: Claimed, results: Sequence[
     An outcome that comes after its attempt was already called unknown becomes the settlement; one
     that comes even later changes nothing and is logged.
     """
-    started_s = monotonic_s()
-    now = courier.clock.now()
+    with timed(RECORD_SECONDS):
+        now = courier.clock.now()
+        if not await _is_recorded_as_accepted(courier, claimed, results, now=now):
+            await _record_one_by_one(courier, claimed, results, now=now)
+
+
+async def _is_recorded_as_accepted(
+    courier: Courier, claimed: Claimed, results: Sequence[Result], *, now: datetime
+) -> bool:
+    """Record as a whole what was accepted throughout; tell whether it was, and could be."""
+    accepted = [
+        AcceptedMail(claim.request, storable_id(result.message_id), claimed.text_of(claim).version)
+        for claim, result in zip(claimed.claims, results, strict=True)
+        if isinstance(result, Accepted)
+    ]
+    if len(accepted) < len(results):
+        return False
+    try:
+        await repeating(
+            lambda: _record_accepted(courier, accepted, claim_id=claimed.claim_id, now=now),
+            within_s=REPEATED_WITHIN_S,
+        )
+    except OpposedError:
+        return False
+    _report_accepted(accepted, now)
+    return True
+
+
+async def _record_accepted(
+    courier: Courier, accepted: Sequence[AcceptedMail], *, claim_id: UUID, now: datetime
+) -> None:
+    provider = courier.provider.traits.name
+    async with courier.pool.acquire() as connection, connection.transaction():
+        await delivery_outcomes.record_accepted(
+            connection, accepted, now=now, claim_id=claim_id, provider=provider
+        )
+        await outbox.put(connection, accepted_messages(accepted, provider=provider, now=now))
+
+
+async def _record_one_by_one(
+    courier: Courier, claimed: Claimed, results: Sequence[Result], *, now: datetime
+) -> None:
     outcomes = [
         _outcome(courier, claimed, claim, result, now)
         for claim, result in zip(claimed.claims, results, strict=True)
     ]
     recorded = await repeating(
-        lambda: _record(courier, outcomes, claim_id=claimed.claim_id, now=now),
+        lambda: _record_each(courier, outcomes, claim_id=claimed.claim_id, now=now),
         within_s=REPEATED_WITHIN_S,
     )
-    RECORD_SECONDS.observe(monotonic_s() - started_s)
     _report(outcomes, recorded)
-
-
-async def _record(
-    courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
-) -> list[DeliveryEvent]:
-    """Record as a whole what was accepted throughout; where that fails, one by one."""
-    if all(outcome.type == "accepted" for outcome in outcomes):
-        try:
-            return await _record_accepted(courier, outcomes, claim_id=claim_id, now=now)
-        except OpposedError:
-            pass  # A transaction that was refused must end; the other way begins with a new one.
-    return await _record_each(courier, outcomes, claim_id=claim_id, now=now)
-
-
-async def _record_accepted(
-    courier: Courier, outcomes: Sequence[DeliveryEvent], *, claim_id: UUID, now: datetime
-) -> list[DeliveryEvent]:
-    async with courier.pool.acquire() as connection, connection.transaction():
-        await delivery_outcomes.record_accepted(connection, outcomes, now=now, claim_id=claim_id)
-        await outbox.put(connection, messages(outcomes, now=now))
-    return list(outcomes)
 
 
 async def _record_each(
@@ -140,6 +159,12 @@ def _retry_at(courier: Courier, claim: Claim, result: Deferred, now: datetime) -
         pause_s=result.retry_after_s,
         expires_at=claim.request.expires_at,
     )
+
+
+def _report_accepted(accepted: Sequence[AcceptedMail], now: datetime) -> None:
+    LATENESS_SECONDS.observe_all((now - one.request.due_at).total_seconds() for one in accepted)
+    OUTCOMES_RECORDED.add(len(accepted), outcome="accepted")
+    logger.info("batch.recorded", extra={"accepted": len(accepted)})
 
 
 def _report(outcomes: Sequence[DeliveryEvent], recorded: Sequence[DeliveryEvent]) -> None:

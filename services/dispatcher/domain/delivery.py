@@ -107,6 +107,14 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     is_keyless: bool = False
 
 
+class AcceptedMail(msgspec.Struct, frozen=True, gc=False):
+    """A request whose mail the provider took, under which id, and the text it was written from."""
+
+    request: DispatchRequested
+    message_id: str
+    template_version: int
+
+
 class DeliveryEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One recorded step of one attempt, as far as anyone else needs it.
 

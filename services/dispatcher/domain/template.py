@@ -98,11 +98,11 @@ def _sequence(body: Sequence[nodes.Node], *, is_html: bool) -> Render:
             segments.append("%s")
             holes.append(_hole(node, is_html=is_html))
     pattern = "".join(segments)
-    names = [node.name for node in flat if isinstance(node, nodes.Name)]
+    names = tuple(node.name for node in flat if isinstance(node, nodes.Name))
     if len(names) == len(holes):
         # Most texts: a format and the names that fill it, without a function for each.
         show = _escaped if is_html else _shown
-        return lambda values: pattern % tuple([show(values[name]) for name in names])
+        return lambda values: pattern % tuple(map(show, map(values.__getitem__, names)))
     return lambda values: pattern % tuple([hole(values) for hole in holes])
 
 
