@@ -77,6 +77,70 @@ async def test_claim_of_an_unopposed_batch_is_planned_by_keys_too(pool: Pool) ->
         assert any(f"Index Cond: ({column}" in lines[place + 1] for place in places)
 
 
+@pytest.fixture(params=["never analysed", "analysed when empty", "full and analysed"])
+async def a_full_day(pool: Pool, request: pytest.FixtureRequest) -> Pool:
+    """Return a pool on a day of many mails, whose statistics are what they may be by then."""
+    if request.param == "analysed when empty":
+        await pool.execute("ANALYZE")
+    await pool.execute(FILLED)
+    if request.param == "full and analysed":
+        await pool.execute("ANALYZE")
+    return pool
+
+
+FILLED = """
+WITH people AS (
+    INSERT INTO contacts (person_id, version, schedule_version, state, email, address)
+    SELECT gen_random_uuid(), 1, 1, 'active', number || '@x', number || '@x'
+    FROM generate_series(1, 5000) AS number
+    RETURNING person_id
+),
+held AS (
+    INSERT INTO greeted (period, person_id, kind, holder_day, holder_release)
+    SELECT '2026-01-01', person_id, 'birthday', '2026-06-14', 1 FROM people
+)
+INSERT INTO delivery_events (
+    local_day, person_id, kind, release, step, type, reason, period, due_at, expires_at, recorded_at
+)
+SELECT
+    '2026-06-14', person_id, 'birthday', 1, step,
+    CASE step WHEN 0 THEN 'attempted' ELSE 'unknown' END,
+    CASE step WHEN 1 THEN 'timed_out' END, '2026-01-01', now(), now(), now()
+FROM people, generate_series(0, 1) AS step
+"""
+DAYS = "'2026-06-14', '2026-06-14'"
+BY_KEY = {
+    "claim_requests": ARGUMENTS,
+    "claim_unopposed": UNOPPOSED,
+    "list_first_writings": ", ".join(["NULL"] * 5),
+    "list_latest_outcomes": ", ".join(["NULL"] * 3),
+    "list_spent": ", ".join(["NULL"] * 4),
+    "record_outcomes": ", ".join(["NULL"] * 15),
+    "record_settlements": ", ".join(["NULL"] * 14) + f", {DAYS}",
+}
+
+
+@pytest.mark.edge_case("EC-PF-015")
+@pytest.mark.parametrize("name", BY_KEY)
+async def test_a_batch_finds_the_rows_of_a_full_day_by_key(a_full_day: Pool, name: str) -> None:
+    async with a_full_day.acquire() as connection:
+        await connection.execute(f"PREPARE batch AS {getattr(SQL, name)}")
+        rows = await connection.fetch(f"EXPLAIN EXECUTE batch ({BY_KEY[name]})")
+        await connection.execute("DEALLOCATE batch")
+    lines = [row[0] for row in rows]
+    read = {
+        place: found[1]
+        for place, line in enumerate(lines)
+        if (found := re.search(r"Scan (?:Backward )?(?:using \w+ )?on (\w+)", line))
+        and found[1].startswith(("delivery_events_", "greeted_", "contacts"))
+    }
+    assert read
+    for place in read:
+        assert "_pkey on" in lines[place]
+        assert "person_id = " in lines[place + 1]
+        assert "Index Cond" in lines[place + 1]
+
+
 @pytest.mark.parametrize("table", ["delivery_events", "cancellations"])
 async def test_what_happened_can_be_added_and_read_only(pool: Pool, table: str) -> None:
     granted = await pool.fetch(

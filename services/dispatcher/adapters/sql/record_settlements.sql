@@ -29,14 +29,19 @@ recorded AS (
         told.reason, told.period, told.due_at, $14, told.retry_at, told.provider,
         told.message_id, told.answer, told.template_version
     FROM told
-    JOIN delivery_events AS outcome
-        ON outcome.local_day = told.local_day
-        AND outcome.local_day BETWEEN $15 AND $16
-        AND outcome.person_id = told.person_id
-        AND outcome.kind = told.kind
-        AND outcome.release = told.release
-        AND outcome.step = 1
-        AND outcome.type = 'unknown'
+    -- Each by its key: joined, all unknown outcomes of the days would be read for every batch.
+    CROSS JOIN LATERAL (
+        SELECT event.type
+        FROM delivery_events AS event
+        WHERE event.local_day = told.local_day
+          AND event.local_day BETWEEN $15 AND $16
+          AND event.person_id = told.person_id
+          AND event.kind = told.kind
+          AND event.release = told.release
+          AND event.step = 1
+        LIMIT 1
+    ) AS outcome
+    WHERE outcome.type = 'unknown'
     ORDER BY told.local_day, told.person_id, told.kind, told.release
     ON CONFLICT DO NOTHING
     RETURNING
