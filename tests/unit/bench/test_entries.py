@@ -1,7 +1,6 @@
 import pytest
 
 from tests.bench.entries import FULL, IN_TURNS, QUICK, SMALL, USUAL, all_entries
-from tests.bench.guard import GUARDED
 from tests.bench.targets import TARGETS, Figure
 
 
@@ -17,8 +16,8 @@ def test_every_figure_of_a_target_is_measured_by_a_benchmark(names: set[str]) ->
     assert [figure for figure in figures if not _is_measured(figure, names)] == []
 
 
-def test_what_is_quick_or_guarded_exists(names: set[str]) -> None:
-    assert {*QUICK, *GUARDED} <= names
+def test_what_is_quick_exists(names: set[str]) -> None:
+    assert set(QUICK) <= names
 
 
 def test_what_is_measured_in_turns_exists_and_has_one_group(names: set[str]) -> None:

@@ -1,0 +1,1 @@
+"""What an item costs at every hop, compared with what is recorded."""
