@@ -3,10 +3,11 @@
 The log is read twice. First only to learn the highest version of every stream; then each stream is
 written from that version, and from no older one: nobody comes back for a moment as they once were.
 Each page is one transaction with the place up to which it is done, so that a rebuild that was
-interrupted goes on.
+interrupted goes on, and two that run at once are one: a step that was overtaken leaves nothing.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Literal, Protocol
@@ -32,6 +33,10 @@ class Progress(msgspec.Struct, frozen=True):
     phase: Phase
     after: str | None
     events: int
+
+
+class _OvertakenError(Exception):
+    """Another process has moved the rebuild on; what this step would write is out of date."""
 
 
 class Feed(Protocol):
@@ -81,7 +86,8 @@ async def rebuild(
     progress = await _begun(pool)
     while progress.phase != "done":
         tell(progress)
-        await _STEPS[progress.phase](pool, feed, projection, progress.after)
+        with contextlib.suppress(_OvertakenError):
+            await _STEPS[progress.phase](pool, feed, projection, progress)
         progress = await _progress(pool)
     tell(progress)
     return progress
@@ -89,10 +95,8 @@ async def rebuild(
 
 async def _begun(pool: Pool) -> Progress:
     async with pool.acquire() as connection, connection.transaction():
-        row = await connection.fetchrow(SQL.find_rebuild)
-        if row is None or row["phase"] == "done":
+        if await connection.fetchval(SQL.begin_rebuild):
             await connection.execute(SQL.forget_streams)
-            await connection.execute(SQL.begin_rebuild)
     return await _progress(pool)
 
 
@@ -102,45 +106,46 @@ async def _progress(pool: Pool) -> Progress:
     return Progress(**row)
 
 
-async def _read(pool: Pool, feed: Feed, _: Projection, after: str | None) -> None:
-    await _note_page(pool, feed, after, phase="reading", then="doubting")
+async def _read(pool: Pool, feed: Feed, _: Projection, at: Progress) -> None:
+    await _note_page(pool, feed, at, then="doubting")
 
 
-async def _doubt(pool: Pool, _: Feed, projection: Projection, after: str | None) -> None:
+async def _doubt(pool: Pool, _: Feed, projection: Projection, at: Progress) -> None:
     """Note who is held and not told of, or from a version not told of.
 
     What is held came from an event that was there before: once the feed has been read on to its
     present end, whatever is still unexplained is wrong.
     """
     async with pool.acquire() as connection, connection.transaction():
+        await _hold(connection, at)
         await projection.note_doubtful(connection)
-        await _move(connection, "catching_up", after)
+        await _move(connection, "catching_up", at.after)
 
 
-async def _catch_up(pool: Pool, feed: Feed, _: Projection, after: str | None) -> None:
-    await _note_page(pool, feed, after, phase="catching_up", then="writing")
+async def _catch_up(pool: Pool, feed: Feed, _: Projection, at: Progress) -> None:
+    await _note_page(pool, feed, at, then="writing")
 
 
-async def _note_page(
-    pool: Pool, feed: Feed, after: str | None, *, phase: Phase, then: Phase
-) -> None:
-    page = await feed.read(after)
+async def _note_page(pool: Pool, feed: Feed, at: Progress, *, then: Phase) -> None:
+    page = await feed.read(at.after)
     highest: dict[UUID, int] = {}
     for event in page.events:
         highest[event.stream_id] = max(event.version, highest.get(event.stream_id, 0))
     async with pool.acquire() as connection, connection.transaction():
+        await _hold(connection, at)
         await connection.execute(SQL.note_versions, list(highest), list(highest.values()))
         is_last = not page.has_more
         # Written from the beginning of the log; what was noted stands on the streams.
         after = None if is_last and then == "writing" else page.next
-        await _move(connection, then if is_last else phase, after, events=len(page.events))
+        await _move(connection, then if is_last else at.phase, after, events=len(page.events))
     if page.has_more and not page.events:
         await asyncio.sleep(_WRITER_IN_FLIGHT_S)
 
 
-async def _write(pool: Pool, feed: Feed, projection: Projection, after: str | None) -> None:
-    page = await feed.read(after)
+async def _write(pool: Pool, feed: Feed, projection: Projection, at: Progress) -> None:
+    page = await feed.read(at.after)
     async with pool.acquire() as connection, connection.transaction():
+        await _hold(connection, at)
         rows = await connection.fetch(
             SQL.list_newest,
             [event.stream_id for event in page.events],
@@ -160,8 +165,9 @@ async def _write(pool: Pool, feed: Feed, projection: Projection, after: str | No
         await asyncio.sleep(_WRITER_IN_FLIGHT_S)
 
 
-async def _remove(pool: Pool, _: Feed, projection: Projection, __: str | None) -> None:
+async def _remove(pool: Pool, _: Feed, projection: Projection, at: Progress) -> None:
     async with pool.acquire() as connection, connection.transaction():
+        await _hold(connection, at)
         rows = await connection.fetch(SQL.take_strangers, _STRANGERS_AT_ONCE)
         if rows:
             await projection.remove(connection, {row["stream_id"]: row["held"] for row in rows})
@@ -171,10 +177,21 @@ async def _remove(pool: Pool, _: Feed, projection: Projection, __: str | None) -
         logger.warning("rebuild.removed", extra={"items": len(rows)})
 
 
-async def _sweep(pool: Pool, _: Feed, projection: Projection, after: str | None) -> None:
+async def _sweep(pool: Pool, _: Feed, projection: Projection, at: Progress) -> None:
     async with pool.acquire() as connection, connection.transaction():
-        swept = await projection.sweep(connection, after)
+        await _hold(connection, at)
+        swept = await projection.sweep(connection, at.after)
         await _move(connection, "done" if swept is None else "sweeping", swept)
+
+
+async def _hold(connection: Connection, at: Progress) -> None:
+    """Keep the rebuild where it is until the transaction ends.
+
+    Raises:
+        _OvertakenError: it is elsewhere by now.
+    """
+    if await connection.fetchval(SQL.hold_rebuild, at.phase, at.after) is None:
+        raise _OvertakenError
 
 
 async def _move(
