@@ -12,6 +12,7 @@ import math
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Final
+from weakref import WeakSet
 
 import asyncpg
 import msgspec
@@ -30,7 +31,7 @@ CALM_CHECKS: Final = 5
 MARKS_MAX: Final = 128
 STATEMENT_TIMEOUT_S: Final = 3.0
 """Short, since whoever waits for a replica that hangs has the primary still to ask."""
-LOOK_TIMEOUT_S: Final = 2.0
+LOOK_TIMEOUT_S: Final = 1.0
 """An unanswered look tells nothing; meanwhile what is known gets older."""
 
 LAG_S: Final = declare_gauge(
@@ -55,6 +56,9 @@ _AWAY = (
     asyncpg.InternalClientError,
 )
 
+_TO_BE_CUT = frozenset({"unreachable", "another_server"})
+"""Faults after which whoever still waits for the replica would wait in vain."""
+
 
 class NotAReplicaError(Exception):
     """What was given as a replica is none of this primary; the text says what it is."""
@@ -73,6 +77,7 @@ class OneServer:
 
     def __init__(self) -> None:
         self._started_at: datetime | None = None
+        self._connections: WeakSet[Connection] = WeakSet()
 
     async def admit(self, connection: Connection) -> None:
         """Let a connection in that leads where the first one led.
@@ -84,10 +89,13 @@ class OneServer:
         if self._started_at not in {None, started_at}:
             raise AnotherServerError
         self._started_at = started_at
+        self._connections.add(connection)
 
-    def forget(self) -> None:
-        """Take the next connection for the first one."""
+    def cut(self) -> None:
+        """End all connections: whoever waits on one is told at once. The next one is the first."""
         self._started_at = None
+        for connection in list(self._connections):
+            connection.terminate()
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -139,7 +147,7 @@ class Replica:
         self._is_used = False
         self._calm_checks = 0
         self._fault = ""
-        self._tell()
+        IS_USED.set(0)
 
     @property
     def lag_s(self) -> float:
@@ -156,35 +164,36 @@ class Replica:
 
     async def check(self) -> None:
         """Look at both servers and decide whether the replica may be asked from now on."""
-        try:
-            async with asyncio.timeout(LOOK_TIMEOUT_S):
-                fault = await self._look()
-        except asyncpg.TargetServerAttributeNotMatched:
-            fault = "promoted"
-        except AnotherServerError:
-            fault = "another_server"
-            self._server.forget()
-            await self.pool.expire_connections()
-        except _AWAY:
-            fault = ""
-            if self.lag_s > self._max_lag_s:
-                fault = "unreachable"
-            self._calm_checks = 0
-        else:
-            if not fault and self.lag_s > self._max_lag_s:
-                fault = "lagging"
-        if fault:
-            self._leave(fault)
+        fault = await self._find_fault()
+        is_late = self.lag_s > self._max_lag_s
+        if fault == "unreachable" and not is_late:
+            self._calm_checks = 0  # one look that failed tells nothing
+        elif fault or is_late:
+            if fault in _TO_BE_CUT:
+                self._server.cut()
+            self._leave(fault or "lagging")
         else:
             self._stay()
-        self._tell()
+        LAG_S.set(self.lag_s)
+
+    async def _find_fault(self) -> str:
+        try:
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                return await self._look()
+        except asyncpg.TargetServerAttributeNotMatched:
+            return "promoted"
+        except AnotherServerError:
+            return "another_server"
+        except _AWAY:
+            return "unreachable"
 
     async def _look(self) -> str:
         """Note how far both have come; return why the replica is none of this primary, if so."""
         async with self._primary.acquire() as connection:
             at_s = monotonic_s()
             primary = await read_position(connection)
-        async with self.pool.acquire() as connection:
+        # With a time-out of its own, which holds for giving up what was asked as well.
+        async with self.pool.acquire(timeout=LOOK_TIMEOUT_S) as connection:
             replica = await read_position(connection)
         fault = _fault_between(primary, replica)
         # What it showed at the last look was no part of the primary's log: another history.
@@ -203,16 +212,14 @@ class Replica:
         self._calm_checks = self._calm_checks + 1 if is_calm else 0
         if self._calm_checks >= CALM_CHECKS and not self._is_used:
             self._is_used, self._fault = True, ""
+            IS_USED.set(1)
             logger.info("replica.used", extra={"lag_s": round(self.lag_s, 3)})
 
     def _leave(self, fault: str) -> None:
         if self._is_used or fault != self._fault:
             logger.warning("replica.left", extra={"reason": fault, "was_used": self._is_used})
         self._is_used, self._fault, self._calm_checks = False, fault, 0
-
-    def _tell(self) -> None:
-        LAG_S.set(self.lag_s)
-        IS_USED.set(int(self._is_used))
+        IS_USED.set(0)
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,6 +78,19 @@ class Pair:
     def kill_replica(self) -> None:
         """End the replica at once, in the middle of whatever it does."""
         daemons.stop(self._replica, by=signal.SIGQUIT, timeout_s=10.0)
+
+    @contextmanager
+    def frozen(self, children: Sequence[int]) -> Iterator[None]:
+        """Have the replica and these processes of it do nothing meanwhile, and close nothing."""
+        assert self._replica is not None
+        pids = [self._replica.pid, *children]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> None:
         """End both servers and forget their data."""

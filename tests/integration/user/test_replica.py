@@ -316,9 +316,23 @@ async def test_a_replica_killed_in_the_middle_of_reads_loses_none(
     await until(replica, is_used=True)
 
 
-async def test_a_replica_that_does_not_answer_costs_no_request(
-    store: Store, replica: Replica
+async def test_a_replica_that_hangs_loses_no_read(
+    migrated: Pair, store: Store, client: Client, replica: Replica
 ) -> None:
+    """Reads that hang there are cut off as soon as nothing is known of the replica any more."""
+    ada = await registered(store)
+    await shown(replica, ada.id, "Ada")
+    async with asyncio.timeout(10):
+        backends = await replica.pool.fetch("SELECT pid FROM pg_stat_activity")
+        with migrated.frozen([row["pid"] for row in backends]):
+            answers = await asyncio.gather(
+                *(client.ask("GET", f"/v1/users/{ada.id}") for _ in range(6))
+            )
+    assert {answer.status for answer in answers} == {200}
+    await until(replica, is_used=True)
+
+
+async def test_a_replica_that_is_slow_costs_no_request(store: Store, replica: Replica) -> None:
     ada = await registered(store)
 
     async def stuck(asked: Store) -> Person:

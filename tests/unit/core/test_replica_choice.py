@@ -23,13 +23,13 @@ class Server:
         self.started_at = datetime(2026, 6, 14, tzinfo=UTC)
         self.says = Position(is_replica, cluster=7, database="people", timeline=1, position=100)
         self.fault: Exception | None = None
-        self.are_expired = False
+        self.is_cut = False
 
     def now(self, **facts: Any) -> None:
         self.says = msgspec.structs.replace(self.says, **facts)
 
     @contextlib.asynccontextmanager
-    async def acquire(self) -> AsyncIterator["Server"]:
+    async def acquire(self, **_limits: float) -> AsyncIterator["Server"]:
         if self.fault is not None:
             raise self.fault
         yield self
@@ -37,8 +37,8 @@ class Server:
     async def fetchval(self, _statement: str) -> datetime:
         return self.started_at
 
-    async def expire_connections(self) -> None:
-        self.are_expired = True
+    def terminate(self) -> None:
+        self.is_cut = True
 
     async def fetchrow(self, _statement: str) -> dict[str, Any]:
         return msgspec.structs.asdict(self.says)
@@ -163,7 +163,7 @@ async def test_a_pool_that_would_lead_to_two_servers_is_emptied(servers: Servers
         await servers.one.admit(connection)
     servers.copy.fault = refused.value
     assert not await servers.look()
-    assert servers.copy.are_expired
+    assert servers.copy.is_cut
     servers.copy.fault = None
     await servers.one.admit(connection)
     assert await servers.look(CALM_CHECKS)
