@@ -58,9 +58,10 @@ async def list_open_days(connection: Connection) -> list[date]:
     return [row["local_day"] for row in await connection.fetch(SQL.list_open_days)]
 
 
-async def list_days_after(connection: Connection, day: date) -> list[date]:
-    """Return the open days, and all days after ``day`` whether open or not, in order."""
-    return [row["local_day"] for row in await connection.fetch(SQL.list_days_after, day)]
+async def list_days_after(connection: Connection, day: date) -> dict[date, bool]:
+    """Return the open days and all days after ``day``, in order, each with whether it is closed."""
+    rows = await connection.fetch(SQL.list_days_after, day)
+    return {row["local_day"]: row["is_closed"] for row in rows}
 
 
 async def find_last_day(connection: Connection) -> date | None:

@@ -63,7 +63,8 @@ async def project_people(
         await hold_zone_data(connection)
         await lock_days_shared(connection)
         last_done = last_closable_day(told_at or now, kinds.values())
-        open_days = await list_days_after(connection, last_done)
+        days = await list_days_after(connection, last_done)
+        open_days = list(days)
         for wave in waves(people):
             renewals = await _take_in(connection, wave)
             filed = await _file(connection, renewals, kinds)
@@ -71,7 +72,8 @@ async def project_people(
             await plan_celebrations(connection, filed, kinds.values(), open_days=open_days)
             news += len(renewals)
         await forget_people(connection, [one.person_id for one in people if one.is_erased])
-        await reopen_pending(connection, open_days)
+        if closed := [day for day, is_closed in days.items() if is_closed]:
+            await reopen_pending(connection, closed)
     return news
 
 
@@ -86,12 +88,16 @@ def waves(people: Iterable[Recipient]) -> Iterator[list[Recipient]]:
 
 
 async def _take_in(connection: Connection, people: Sequence[Recipient]) -> list[Renewal]:
-    """Write who is new or newer than known, and return them with what was known."""
-    known = await lock_recipients(connection, [person.person_id for person in people])
-    unknown = [person for person in people if person.person_id not in known]
-    inserted = await insert_recipients(connection, unknown)
-    if missed := [p.person_id for p in unknown if p.person_id not in inserted]:
-        known |= await lock_recipients(connection, missed)
+    """Write who is new or newer than known, and return them with what was known.
+
+    A first version is nearly always of somebody nobody knew: it is written without a look.
+    """
+    inserted = await insert_recipients(connection, [one for one in people if one.version == 1])
+    rest = [one for one in people if one.person_id not in inserted]
+    known = await _known(connection, rest)
+    unknown = [one for one in rest if one.person_id not in known]
+    inserted |= await insert_recipients(connection, unknown)
+    known |= await _known(connection, [p for p in unknown if p.person_id not in inserted])
     renewals = [
         Renewal(known.get(person.person_id), person)
         for person in people
@@ -99,6 +105,11 @@ async def _take_in(connection: Connection, people: Sequence[Recipient]) -> list[
     ]
     await update_recipients(connection, [r.current for r in renewals if r.former is not None])
     return renewals
+
+
+async def _known(connection: Connection, people: Sequence[Recipient]) -> dict[UUID, Recipient]:
+    """Return what is known of ``people``, whose rows are held from now on."""
+    return await lock_recipients(connection, [p.person_id for p in people]) if people else {}
 
 
 async def _file(
