@@ -1,6 +1,7 @@
-"""Single appends over eight connections: ours with everything a registration keeps, and a rival's.
+"""Single appends by eight writers: ours with everything a registration keeps, and a rival's.
 
-Ours is one statement: event, state, data key and outbox row. The rival keeps the event alone.
+Ours keeps event, state, data key and outbox row, as a registration over HTTP does: those that come
+during a commit share the next one. The rival keeps the event alone.
 """
 
 import asyncio
@@ -10,10 +11,10 @@ from typing import Any
 from libs.eventstore.sealing import KeyRing, new_key
 from libs.ids import new_id
 from libs.postgres.pool import open_pool
-from services.user.adapters.appending import append_registrations
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Origin, Store
 from services.user.domain.person import Change, register_person
-from services.user.wiring import MIGRATIONS
+from services.user.wiring import MIGRATIONS, PLANNING
 from tests.bench.processor import Meter
 from tests.bench.rivals.script import measure_script
 from tests.support.databases import fresh_database
@@ -29,15 +30,15 @@ async def measure(pg_url: str) -> dict[str, Any]:
     """Register ``APPENDS`` people, one append each, and return rate and cost."""
     async with (
         fresh_database(pg_url, *MIGRATIONS) as url,
-        open_pool(url, name="bench", size=CONNECTIONS) as pool,
+        open_pool(url, name="bench", size=CONNECTIONS, settings=PLANNING) as pool,
     ):
-        store = Store(pool, KeyRing(new_key()))
+        registrations = Registrations(Store(pool, KeyRing(new_key())))
         waiting = iter([_change(number) for number in range(APPENDS)])
 
         async def work() -> int:
             won = 0
             for change in waiting:
-                (verdict,) = await append_registrations(store, [change], origin=_ORIGIN, now=_NOW)
+                verdict = await registrations.append(change, origin=_ORIGIN, now=_NOW)
                 won += verdict.has_won
             return won
 

@@ -26,10 +26,12 @@ async def measure(
         env = {"NOOP_API_KEYS_FILE": keys, "NOOP_HTTP_PORT": str(port)}
         await town.system.start("noop", _NOOP, env=env, port=port)
         await town.system.ready("noop")
-        noops, rounds, usages = [], [], []
+        noops, noop_usages, rounds, usages = [], [], [], []
         for number in range(ROUNDS):
             bodies = _bodies(writes, first=number * writes)
+            meter = Meter()
             noops.append(await _post(town, "noop", "/v1/noop", bodies))
+            noop_usages.append(meter.read())
             meter = Meter()
             rounds.append(await _post(town, "user", "/v1/users", bodies))
             usages.append(meter.read())
@@ -49,11 +51,16 @@ async def measure(
             connections=1,
         )
     ratios = [one.per_s / noop.per_s for one, noop in zip(rounds, noops, strict=True)]
+    cost, noop_cost = (
+        median(map(Usage.total_s, measured)) / writes * 1e6 for measured in (usages, noop_usages)
+    )
     return {
         "what": "single writes, 32 connections",
         "items": writes * ROUNDS,
         "per_s": round(best),
-        "cpu_ms_per_1000": round(median(map(_service_s, usages)) / writes * 1e6, 1),
+        "cpu_ms_per_1000": round(cost, 1),
+        "noop_cpu_ms_per_1000": round(noop_cost, 1),
+        "cost_to_noop": round(cost / noop_cost, 2),
         "noop_per_s": round(median(one.per_s for one in noops)),
         "ratio_to_noop": round(median(ratios), 3),
         "half_load_p99_ms": round(half.percentile_ms(0.99), 1),
@@ -93,7 +100,3 @@ def _bodies(count: int, *, first: int) -> list[bytes]:
         ).encode()
         for number in range(first, first + count)
     ]
-
-
-def _service_s(usage: Usage) -> float:
-    return usage.total_s()

@@ -51,6 +51,7 @@ from services.planner.entrypoints.hold_loops import Following
 from services.planner.entrypoints.loops import Planning, Reconciling, Releasing
 from services.user import wiring as user_wiring
 from services.user.adapters.feed import PeopleFeed
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Origin, Store
 from services.user.app.change import change
 from services.user.app.register import register
@@ -258,7 +259,7 @@ class System:
     async def register(self, person_id: UUID, document: dict[str, Any]) -> None:
         """Register a person."""
         await register(
-            self.servers.store,
+            Registrations(self.servers.store),
             document,
             person_id=person_id,
             rules=self._rules,

@@ -1,6 +1,5 @@
-"""Appends changes: event, state, data key, outbox row and idempotency key in one statement."""
+"""Appends changes: event, state, outbox row and idempotency key in one statement."""
 
-import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +9,6 @@ import msgspec
 
 from contracts.envelope import MAX_BATCH_ITEMS
 from contracts.topology import EVENTS
-from libs.eventstore.sealing import new_key
 from libs.postgres.types import Record
 from services.user.adapters.columns import search_columns
 from services.user.adapters.events import encode_metadata, encode_state, seal_state
@@ -47,40 +45,6 @@ class KeyTakenError(Exception):
     """The idempotency key was recorded by a request that was faster; recall what it did."""
 
 
-async def append_registrations(
-    store: Store,
-    changes: Sequence[Change],
-    *,
-    origin: Origin,
-    now: datetime,
-    turn: asyncio.Lock | None = None,
-) -> list[Verdict]:
-    """Register one person or a thousand and return the verdict on each, in their order.
-
-    One statement, so one transaction: a crash leaves all of it or nothing. Who shares a ``turn``
-    is registered one call after the other, while the next is being sealed.
-
-    Raises:
-        KeyInFlightError, KeyTakenError: see there; nothing was written.
-        UnavailableError: the database is away; whether it was written is unknown.
-    """
-    rows = [_registration(store, change, origin, now) for change in changes]
-    common = (now, changes[0].type, EVENTS)
-    request = (origin.caller, origin.idempotency_key, origin.request_hash)
-    async with turn or asyncio.Lock(), connection_of(store) as connection:
-        try:
-            if len(rows) == 1:
-                statement, parameters = SQL.append_registration, (*rows[0], *common, *request)
-            else:
-                columns = [list(column) for column in zip(*rows, strict=True)]
-                statement = SQL.append_registrations
-                parameters = (*columns, *common, MAX_BATCH_ITEMS, *request)
-            answer = await connection.fetch(statement, *parameters)
-        except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
-            return _contended(error, len(changes))
-    return _verdicts(answer, changes)
-
-
 async def append_changes(
     store: Store, changes: Sequence[tuple[Change, bytes]], *, origin: Origin, now: datetime
 ) -> list[Verdict]:
@@ -105,7 +69,7 @@ async def append_changes(
                 origin.request_hash,
             )
         except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
-            return _contended(error, len(changes))
+            return [contended(error)] * len(changes)
     return _verdicts(answer, [change for change, _ in changes])
 
 
@@ -132,7 +96,7 @@ async def append_erasure(store: Store, change: Change, *, origin: Origin, now: d
                 origin.request_hash,
             )
         except (asyncpg.UniqueViolationError, asyncpg.DeadlockDetectedError) as error:
-            return _contended(error, 1)[0]
+            return contended(error)
     if not answer:
         raise KeyInFlightError
     verdict = Verdict(answer[0]["has_won"])
@@ -140,24 +104,26 @@ async def append_erasure(store: Store, change: Change, *, origin: Origin, now: d
     return verdict
 
 
-def _registration(
-    store: Store, change: Change, origin: Origin, now: datetime
-) -> tuple[object, ...]:
-    person = _person_of(change)
-    state, searched, key = encode_state(person), search_columns(person.profile), new_key()
-    return (
-        person.id,
-        state.decode(),
-        *msgspec.structs.astuple(searched),
-        store.keys.wrap(key, owner=person.id.bytes),
-        seal_state(person, state, key=key),
-        encode_metadata(change, caller=origin.caller, traceparent=origin.traceparent),
-        message_of(change, recorded_at=now, traceparent=origin.traceparent),
-    )
+def person_of(change: Change) -> Person:
+    """Return the state after a change that leaves a person."""
+    if not isinstance(change.after, Person):
+        raise TypeError("an erasure leaves no person: use append_erasure")
+    return change.after
+
+
+def contended(error: asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError) -> Verdict:
+    """Return the verdict on what lost to somebody faster.
+
+    Raises:
+        KeyTakenError: what was faster is a request under the same idempotency key.
+    """
+    if getattr(error, "constraint_name", None) == _KEY_CONSTRAINT:
+        raise KeyTakenError from error
+    return Verdict(has_won=False)
 
 
 def _change(change: Change, key: bytes, origin: Origin, now: datetime) -> tuple[object, ...]:
-    person = _person_of(change)
+    person = person_of(change)
     state, searched = encode_state(person), search_columns(person.profile)
     return (
         person.id,
@@ -173,12 +139,6 @@ def _change(change: Change, key: bytes, origin: Origin, now: datetime) -> tuple[
     )
 
 
-def _person_of(change: Change) -> Person:
-    if not isinstance(change.after, Person):
-        raise TypeError("an erasure leaves no person: use append_erasure")
-    return change.after
-
-
 def _verdicts(answer: Sequence[Record], changes: Sequence[Change]) -> list[Verdict]:
     if len(answer) != len(changes):
         raise KeyInFlightError
@@ -189,16 +149,3 @@ def _verdicts(answer: Sequence[Record], changes: Sequence[Change]) -> list[Verdi
         Verdict(row["has_won"], row["is_email_taken"], row["is_external_id_taken"])
         for row in answer
     ]
-
-
-def _contended(
-    error: asyncpg.UniqueViolationError | asyncpg.DeadlockDetectedError, offered: int
-) -> list[Verdict]:
-    """Return that everything offered lost to somebody faster.
-
-    Raises:
-        KeyTakenError: what was faster is a request under the same idempotency key.
-    """
-    if getattr(error, "constraint_name", None) == _KEY_CONSTRAINT:
-        raise KeyTakenError from error
-    return [Verdict(has_won=False)] * offered

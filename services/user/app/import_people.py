@@ -9,9 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from services.user.adapters.appending import append_registrations
 from services.user.adapters.metrics import IMPORT_LINES
 from services.user.adapters.reading import Bearers, list_registrations, match_people
+from services.user.adapters.registering import append_registrations
 from services.user.adapters.store import Origin, Store, UnavailableError
 from services.user.domain.emails import key_of
 from services.user.domain.errors import FieldError, Invalid

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from libs.eventstore import WrongExpectedVersionError
-from services.user.adapters.appending import append_registrations
-from services.user.adapters.store import Origin, Store
+from services.user.adapters.registering import Registrations
+from services.user.adapters.store import Origin
 from services.user.app.deciding import decide_again, taken
 from services.user.app.errors import DocumentRefusedError
 from services.user.app.once import once
@@ -18,7 +18,7 @@ from services.user.domain.profile import Rules, parse_profile
 
 
 async def register(
-    store: Store,
+    registrations: Registrations,
     document: Mapping[str, Any],
     *,
     person_id: UUID,
@@ -37,12 +37,16 @@ async def register(
     if isinstance(profile, Invalid):
         raise DocumentRefusedError(profile.errors)
     change = register_person(person_id, profile, now)
-    return await once(store, origin, lambda: _append(store, change, origin, now))
+    return await once(
+        registrations.store, origin, lambda: _append(registrations, change, origin, now)
+    )
 
 
 @decide_again
-async def _append(store: Store, change: Change, origin: Origin, now: datetime) -> Written:
-    (verdict,) = await append_registrations(store, [change], origin=origin, now=now)
+async def _append(
+    registrations: Registrations, change: Change, origin: Origin, now: datetime
+) -> Written:
+    verdict = await registrations.append(change, origin=origin, now=now)
     if verdict.has_won:
         return Written(change.after)
     if verdict.is_contended:

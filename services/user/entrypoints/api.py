@@ -11,6 +11,7 @@ from libs.postgres.replica import Replica
 from libs.runtime.health import Health
 from libs.runtime.stopping import current_stopping
 from services.user.adapters.feed import PeopleFeed
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Store
 from services.user.app.reader import Reader
 from services.user.entrypoints.export_routes import EXPORT_ROUTES
@@ -55,6 +56,7 @@ def create_api(
         edge=edge,
         store=store,
         reader=Reader(store, replica),
+        registrations=Registrations(store),
         clock=clock,
         terms=terms,
         import_batch_lines=import_batch_lines,

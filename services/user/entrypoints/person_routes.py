@@ -14,6 +14,7 @@ from libs.httpapi.app import Provided
 from libs.httpapi.auth import require
 from libs.httpapi.refusals import refusing
 from libs.ids import new_id
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Store
 from services.user.app import change as changing
 from services.user.app import read, register, remove
@@ -83,12 +84,15 @@ class Terms(msgspec.Struct, frozen=True):
     tags=["people"],
 )
 async def register_person(
-    request: AnyRequest, store: Provided[Store], clock: Provided[Clock], terms: Provided[Terms]
+    request: AnyRequest,
+    registrations: Provided[Registrations],
+    clock: Provided[Clock],
+    terms: Provided[Terms],
 ) -> Response[PersonView]:
     """Register a person. Their greetings are planned from now on."""
     document = await document_of(request)
     written = await register.register(
-        store,
+        registrations,
         document,
         person_id=new_id(),
         rules=terms.rules(clock),

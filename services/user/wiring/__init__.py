@@ -1,5 +1,5 @@
 """Builds the user service's process: the only place that opens its pool and its broker."""
 
-from services.user.wiring.process import MIGRATIONS, NAME, ROLES, migrate, run
+from services.user.wiring.process import MIGRATIONS, NAME, PLANNING, ROLES, migrate, run
 
-__all__ = ["MIGRATIONS", "NAME", "ROLES", "migrate", "run"]
+__all__ = ["MIGRATIONS", "NAME", "PLANNING", "ROLES", "migrate", "run"]

@@ -41,6 +41,8 @@ MIGRATIONS = (
 )
 # The relay closes a gap in the outbox only after longer than any statement may last.
 STATEMENT_TIMEOUT_S = 30.0
+# Few people make a plan of their own look cheaper than the one for all; it never is.
+PLANNING = {"plan_cache_mode": "force_generic_plan"}
 
 
 async def migrate(settings: UserSettings) -> None:
@@ -63,6 +65,7 @@ async def run(settings: UserSettings, roles: frozenset[str]) -> None:
         name=NAME,
         size=settings.pool_size,
         statement_timeout_s=STATEMENT_TIMEOUT_S,
+        settings=PLANNING,
     ) as pool:
         await _refuse_old_tables(pool)
         store = Store(pool, keys)

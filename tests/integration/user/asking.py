@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 from contracts import codec
 from contracts.envelope import Event
 from libs.ids import new_id
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Origin, Store
 from services.user.app.register import register
 from services.user.domain.person import Person
@@ -25,7 +26,12 @@ async def registered(
 ) -> Person:
     """Return a person just registered."""
     written = await register(
-        store, a_document(**fields), person_id=new_id(), rules=RULES, origin=origin, now=now
+        Registrations(store),
+        a_document(**fields),
+        person_id=new_id(),
+        rules=RULES,
+        origin=origin,
+        now=now,
     )
     assert isinstance(written.state, Person)
     return written.state

@@ -14,8 +14,9 @@ from contracts.user_events import (
 )
 from libs.ids import new_id
 from libs.postgres.pool import open_pool
-from services.user.adapters.appending import append_changes, append_registrations
+from services.user.adapters.appending import append_changes
 from services.user.adapters.reading import Found, find_person
+from services.user.adapters.registering import append_registrations
 from services.user.adapters.store import Store
 from services.user.app.change import change, replace
 from services.user.app.errors import (

@@ -13,6 +13,7 @@ from services.dispatcher.app.unsubscribe import resubscribe, unsubscribe
 from services.dispatcher.domain.unsubscribing import Unsubscribing
 from services.planner.app.cancelling import cancel
 from services.planner.app.pausing import pause, resume
+from services.user.adapters.registering import Registrations
 from services.user.adapters.store import Origin
 from services.user.app.change import change
 from services.user.app.register import register
@@ -63,7 +64,7 @@ class Life:
             "opt_outs": self.random.choice([[], [], [], [], [], [], ["birthday"], ["anniversary"]]),
         }
         await register(
-            self.services.store,
+            Registrations(self.services.store),
             document,
             person_id=person_id,
             rules=self._rules,
