@@ -31,22 +31,33 @@ class OpenMailbox:
         self._box = box
 
     def read(self) -> list[Arrived]:
-        """Return some of the mails."""
-        keys = sorted(self._box.keys())[:_AT_ONCE]
-        return [Arrived(key, self._cut(key)) for key in keys]
+        """Return some of the mails, without those that another reader takes out meanwhile.
+
+        Raises:
+            MailboxBusyError: this is no mailbox, or it cannot be read now.
+        """
+        with _busy():
+            keys = sorted(self._box.keys())[:_AT_ONCE]
+            read = [(key, self._cut(key)) for key in keys]
+        return [Arrived(key, raw) for key, raw in read if raw is not None]
 
     def remove(self, arrived: list[Arrived]) -> None:
-        """Take these mails out for good."""
-        for mail in arrived:
-            self._box.discard(mail.key)
-        self._box.flush()
+        """Take these mails out for good.
 
-    def _cut(self, key: Any) -> bytes:
+        Raises:
+            MailboxBusyError: the box changed behind our lock, or cannot be written.
+        """
+        with _busy():
+            for mail in arrived:
+                self._box.discard(mail.key)
+            self._box.flush()
+
+    def _cut(self, key: Any) -> bytes | None:
         try:
             with contextlib.closing(self._box.get_file(key)) as file:
                 raw: bytes = file.read(MAX_REPORT_BYTES + 1)
-        except KeyError:
-            return b""
+        except (KeyError, FileNotFoundError):
+            return None
         return raw
 
 
@@ -57,16 +68,22 @@ def opened(path: Path) -> Iterator[OpenMailbox]:
     Raises:
         MailboxBusyError: it is held by somebody else, or is not there.
     """
-    try:
+    with _busy():
         box = _open(path)
         box.lock()
-    except (OSError, mailbox.Error) as error:
-        raise MailboxBusyError(type(error).__name__) from error
     try:
         yield OpenMailbox(box)
     finally:
-        box.unlock()
-        box.close()
+        with _busy():
+            box.close()
+
+
+@contextlib.contextmanager
+def _busy() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, mailbox.Error) as error:
+        raise MailboxBusyError(type(error).__name__) from error
 
 
 def _open(path: Path) -> "mailbox.Mailbox[Any]":

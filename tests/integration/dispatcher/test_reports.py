@@ -21,6 +21,7 @@ from libs.ids import occurrence_key, occurrence_uuid
 from libs.postgres.types import Pool
 from libs.runtime.health import Health
 from services.dispatcher.adapters.mime import MimeWriter
+from services.dispatcher.adapters.report_mailbox import MailboxBusyError, opened
 from services.dispatcher.adapters.suppressions import list_suppressions
 from services.dispatcher.app.courier import Courier
 from services.dispatcher.app.deliver_requests import deliver_requests
@@ -297,6 +298,40 @@ async def test_mailbox_that_is_not_there_is_waited_for(
     pool: Pool, clock: FrozenClock, tmp_path: Path
 ) -> None:
     assert await read_mailbox(pool, clock, tmp_path / "nowhere") == 0
+
+
+async def test_folder_that_is_no_mailbox_is_waited_for(
+    pool: Pool, clock: FrozenClock, tmp_path: Path
+) -> None:
+    assert await read_mailbox(pool, clock, tmp_path) == 0
+
+
+async def test_mail_that_another_reader_took_keeps_nobody_back(
+    pool: Pool, clock: FrozenClock, greeted: UserRegistered, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports"
+    mailbox.Maildir(path).add(a_bounce(greeted.email, **headers_of(greeted)))
+    (path / "new" / "0.gone").symlink_to(tmp_path / "nowhere")  # listed, and not there to be read
+    assert await read_mailbox(pool, clock, path) == 1
+    assert await suppressed(pool) == {greeted.email: "bounced"}
+
+
+async def test_mail_delivered_behind_our_lock_is_not_lost(
+    pool: Pool, clock: FrozenClock, greeted: UserRegistered, tmp_path: Path
+) -> None:
+    path = tmp_path / "reports"
+    box = mailbox.mbox(path)
+    box.add(b"Subject: out of office\r\n\r\nI am away.")
+    box.close()
+    other = mailbox.mbox(tmp_path / "other")
+    other.add(a_bounce(greeted.email, **headers_of(greeted)))
+    other.close()
+    with contextlib.suppress(MailboxBusyError), opened(path) as ours:
+        arrived = ours.read()
+        path.write_bytes(path.read_bytes() + (tmp_path / "other").read_bytes())
+        ours.remove(arrived)
+    assert await read_mailbox(pool, clock, path) == 2
+    assert await suppressed(pool) == {greeted.email: "bounced"}
 
 
 async def test_nothing_of_a_person_is_logged(
