@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import brotli  # type: ignore[import-untyped]
@@ -53,6 +54,7 @@ class _Compressing:
         await self._send(message)
 
 
+@lru_cache(maxsize=256)
 def preferred_encoding(accepted: str) -> str | None:
     """Return the best of our encodings that the ``Accept-Encoding`` header allows, or None."""
     weights = dict(map(_weighed, filter(str.strip, accepted.lower().split(","))))
