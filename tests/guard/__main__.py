@@ -76,10 +76,12 @@ async def _compare() -> int:
     _print_costs(costs, record.costs, figures)
     if missing := [name for name in _FIGURES if name not in figures]:
         print(f"not compared: {', '.join(missing)}: recorded on {record.grounds}, here is {here}")
-    return _tell(costs, record, figures)
+    if "cpu" in figures and any(cost.get("cpu") is None for cost in costs.values()):
+        print("not compared: cpu: the server's process is not to be seen from here")
+    return tell(costs, record, figures)
 
 
-def _tell(costs: Mapping[str, Cost], record: Record, figures: Sequence[Figure]) -> int:
+def tell(costs: Mapping[str, Cost], record: Record, figures: Sequence[Figure]) -> int:
     """Print what is wrong and what can be done; return the exit status."""
     for one in cheaper(costs, record.costs, figures):
         print(f"cheaper, worth a new record ({_RECORD}): {one}")
