@@ -28,6 +28,9 @@ SLACK: Final[Mapping[Figure, float]] = {
 }
 """How much more is nothing, however little is recorded: about one statement of a batch."""
 _MUCH_CHEAPER = 0.8
+CPU_MOVES: Final = frozenset({"register"})
+"""Hops whose CPU is only shown: that of many small statements one after the other moves with the
+load of the machine by more than any fixed work beside it tells."""
 
 
 class Grounds(msgspec.Struct, frozen=True):
@@ -117,6 +120,7 @@ def _both(
         for hop, cost in now.items()
         for figure in figures
         if hop in recorded
+        and not (figure == "cpu" and hop in CPU_MOVES)
         and (value := cost.get(figure)) is not None
         and (known := recorded[hop].get(figure)) is not None
     ]

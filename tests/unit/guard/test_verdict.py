@@ -60,6 +60,11 @@ def test_only_what_is_over_what_is_allowed_is_dearer(now: Cost, figures: list[st
     assert [one.figure for one in found] == figures
 
 
+def test_cpu_that_moves_with_the_load_fails_nobody() -> None:
+    now = {"register": a_cost(python=99.0, calls=125.0)}
+    assert [one.figure for one in dearer(now, {"register": COST}, EVERYTHING)] == ["calls"]
+
+
 def test_a_finding_tells_hop_figure_and_change() -> None:
     (found,) = dearer({"deliver": a_cost(calls=125.0)}, RECORDED, EVERYTHING)
     assert str(found) == "deliver: calls 100 -> 125 (+25%)"
