@@ -113,9 +113,8 @@ async def test_a_crash_between_two_steps_loses_nobody_and_greets_nobody_twice(
             async with asyncio.timeout(60):
                 await switch.fired.wait()
         await town.restart(crash.victim)
-        await town.system.ready(
-            "planner"
-        )  # it may still be starting: until then nobody has a ledger
+        # It may still be starting: until then nobody has a ledger.
+        await town.system.ready("planner")
         await everyone_was_greeted_once(town)
 
 
