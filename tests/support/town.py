@@ -177,7 +177,13 @@ class Town:
         """Return the ledger once ``owed`` are in it and none of them is under way any more."""
 
         async def look() -> dict[str, int] | None:
-            totals = await self.ledger()
+            try:
+                status, body = await self.call("GET", "planner", f"/v1/plans/{BIRTHDAY}")
+            except aiohttp.ClientConnectorError:
+                return None  # a planner that has just been started does not listen yet
+            if status == 404:  # and then has not opened the day yet
+                return None
+            totals: dict[str, int] = body["totals"]
             under_way = totals["pending"] + totals["unknown"]
             return totals if totals["owed"] == owed and not under_way else None
 
