@@ -1,25 +1,22 @@
-"""Opens the two connections of a process: one to publish on, one to consume on."""
+"""Opens the connections of a process: one to publish on, and one to consume on if it does."""
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import aio_pika
-from aio_pika.abc import AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
+from aio_pika.abc import AbstractRobustConnection
 
-from libs.broker.messages import Delivery, Handler, Later, Reject, dead_reason, redeliveries
-from libs.broker.publisher import LOST, ConfirmingPublisher, Publisher, PublishError
+from libs.broker.messages import Handler
+from libs.broker.publisher import ConfirmingPublisher
 from libs.resilience import connecting
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from libs.broker.consuming import Consuming
 
 _HEARTBEAT_S = 10
 _CONNECT_TIMEOUT_S = 5.0
-_REDELIVERY_PAUSE_S = 1.0
-_CANCEL_TIMEOUT_S = 5.0
-_DRAIN_TIMEOUT_S = 40.0
 
 
 class ExchangeLike(Protocol):
@@ -48,15 +45,14 @@ class Broker:
     def __init__(
         self,
         publishing: AbstractRobustConnection,
-        consuming: AbstractRobustConnection,
+        url: str,
         *,
         unheard: frozenset[str] = frozenset(),
     ) -> None:
         self._publishing = publishing
-        self._consuming = consuming
-        self._consumed: list[tuple[AbstractQueue, str]] = []
-        self._is_draining = False
-        self._in_hand: set[asyncio.Task[Any]] = set()
+        self._url = url
+        self._consuming: Consuming | None = None
+        self._connecting = asyncio.Lock()
         self.publisher = ConfirmingPublisher(publishing, unheard=unheard)
 
     async def declare(self, exchanges: Sequence[ExchangeLike], queues: Sequence[QueueLike]) -> None:
@@ -83,40 +79,40 @@ class Broker:
         A lost connection is made again and consuming goes on. What was in hand is finished, and
         delivered again beside that.
         """
-        channel = await self._consuming.channel(publisher_confirms=False)
-        await channel.set_qos(prefetch_count=prefetch)
-        source = await channel.declare_queue(queue, passive=True)
-
-        async def take(message: AbstractIncomingMessage) -> None:
-            if self._is_draining:
-                return  # not acknowledged: it is delivered again, to somebody who goes on
-            # aiormq cancels the callers of consumers when their channel dies. What was begun is
-            # finished all the same: cut off in a call to a provider it would end as unknown.
-            task = asyncio.create_task(_deal_with(message, queue, handler, self.publisher))
-            self._in_hand.add(task)
-            task.add_done_callback(self._in_hand.discard)
-            await asyncio.shield(task)
-
-        self._consumed.append((source, await source.consume(take)))
+        consuming = await self._consuming_connection()
+        await consuming.consume(queue, handler, prefetch=prefetch)
 
     async def drain(self) -> None:
         """Take nothing new and wait for the messages in hand."""
-        self._is_draining = True
-        await self._cancel_consumers()
-        if pending := {task for task in self._in_hand if not task.done()}:
-            await asyncio.wait(pending, timeout=_DRAIN_TIMEOUT_S)
+        if self._consuming is not None:
+            await self._consuming.drain()
 
     async def is_reachable(self) -> bool:
-        """Tell whether both connections answer."""
-        return self._publishing.connected.is_set() and self._consuming.connected.is_set()
+        """Tell whether every connection answers."""
+        if not self._publishing.connected.is_set():
+            return False
+        return self._consuming is None or await self._consuming.is_reachable()
 
-    async def _cancel_consumers(self) -> None:
-        """Have nothing more delivered. A channel that is gone delivers nothing anyway."""
-        consumed, self._consumed = self._consumed, []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CANCEL_TIMEOUT_S):
-                cancelling = (queue.cancel(tag) for queue, tag in consumed)
-                await asyncio.gather(*cancelling, return_exceptions=True)
+    async def close(self) -> None:
+        """Wait for the messages in hand, then close all connections."""
+        await self.drain()
+        if self._consuming is not None:
+            await self._consuming.close()
+        await self._publishing.close()
+
+    async def _consuming_connection(self) -> "Consuming":
+        """Return the connection to consume on, made for the first queue.
+
+        FastStream is imported with it: who only publishes holds neither.
+        """
+        async with self._connecting:
+            if self._consuming is None:
+                from libs.broker.consuming import Consuming  # noqa: PLC0415
+
+                consuming = Consuming(self._url, self.publisher)
+                await consuming.start()
+                self._consuming = consuming
+        return self._consuming
 
 
 @contextlib.asynccontextmanager
@@ -127,23 +123,21 @@ async def open_broker(
 
     Messages with a routing key in ``unheard`` may be published although no queue takes them.
     """
-    publishing = await connecting(lambda: _connect(url, f"{name} publisher"), to="rabbitmq")
-    consuming = await connecting(lambda: _connect(url, f"{name} consumer"), to="rabbitmq")
-    broker = Broker(publishing, consuming, unheard=unheard)
+    url = _with_heartbeat(url)
+    publishing = await connecting(lambda: _connect(url, name), to="rabbitmq")
+    broker = Broker(publishing, url, unheard=unheard)
     try:
         yield broker
     finally:
-        await broker.drain()
-        await consuming.close()
-        await publishing.close()
+        await broker.close()
 
 
 async def _connect(url: str, name: str) -> AbstractRobustConnection:
     return await aio_pika.connect_robust(
-        _with_heartbeat(url),
+        url,
         timeout=_CONNECT_TIMEOUT_S,
         reconnect_interval=1.0,
-        client_properties={"connection_name": name},
+        client_properties={"connection_name": f"{name} publisher"},
     )
 
 
@@ -152,76 +146,3 @@ def _with_heartbeat(url: str) -> str:
     if "heartbeat=" in url:
         return url
     return f"{url}{'&' if '?' in url else '?'}heartbeat={_HEARTBEAT_S}"
-
-
-async def _deal_with(
-    message: AbstractIncomingMessage, queue: str, handler: Handler, publisher: Publisher
-) -> None:
-    """Run ``handler`` and answer the broker; the answer is lost with the connection, no more."""
-    try:
-        await handler(_delivery(message, queue))
-    except Reject as rejection:
-        logger.warning("message.rejected", extra={"queue": queue, "reason": str(rejection)})
-        await _answer(message.reject(requeue=False))
-    except Later:
-        logger.warning("message.put_off", extra={"queue": queue})
-        await asyncio.sleep(_REDELIVERY_PAUSE_S)
-        await _send_again(message, queue, publisher)
-    except asyncio.CancelledError:
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise
-        # aiormq cancels what waits on a connection whose heartbeat failed: delivered again anyway.
-        logger.warning("message.connection_lost", extra={"queue": queue})
-    except Exception:
-        logger.exception("message.failed", extra={"queue": queue})
-        await asyncio.sleep(_REDELIVERY_PAUSE_S)
-        await _answer(message.nack(requeue=True))
-    else:
-        await _answer(message.ack())
-
-
-async def _send_again(message: AbstractIncomingMessage, queue: str, publisher: Publisher) -> None:
-    """Put a copy at the end of the queue, then acknowledge: a crash between leaves two of it."""
-    delivery = _delivery(message, queue)
-    try:
-        await publisher.publish(
-            "",
-            queue,
-            delivery.body,
-            items=int(str(message.headers.get("items", 1))),
-            message_id=delivery.message_id,
-            type_name=delivery.type_name,
-            traceparent=delivery.traceparent,
-        )
-    except PublishError:
-        await _answer(message.nack(requeue=True))
-    else:
-        await _answer(message.ack())
-
-
-def _delivery(message: AbstractIncomingMessage, queue: str) -> Delivery:
-    headers = dict(message.headers)
-    traceparent = headers.get("traceparent")
-    return Delivery(
-        queue=queue,
-        # PostgreSQL holds no NUL: a message that cannot even be set aside would come for ever.
-        type_name=(message.type or message.routing_key or "").replace("\0", "\ufffd"),
-        body=message.body,
-        message_id=message.message_id or "",
-        is_redelivered=bool(message.redelivered),
-        redeliveries=redeliveries(headers, is_redelivered=bool(message.redelivered)),
-        traceparent=traceparent if isinstance(traceparent, str) else None,
-        dead_reason=dead_reason(headers),
-    )
-
-
-async def _answer(answer: Any) -> None:
-    """Send an acknowledgement; on a lost connection the message comes again and is recognised."""
-    try:
-        await answer
-    except asyncio.CancelledError:
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise
-        logger.warning("acknowledgement.lost")
-    except LOST as error:
-        logger.warning("acknowledgement.lost", extra={"error": type(error).__name__})

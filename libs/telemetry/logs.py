@@ -18,6 +18,7 @@ _LOUD_LIBRARIES: Final = (
     "aio_pika",
     "aiormq",
     "asyncio",
+    "faststream",
     "httpx",
     "opentelemetry",
     "uvicorn",

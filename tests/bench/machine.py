@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import asyncpg
 
-_PACKAGES = ("asyncpg", "aio-pika", "litestar", "msgspec", "tzdata")
+_PACKAGES = ("asyncpg", "aio-pika", "faststream", "litestar", "msgspec", "tzdata")
 
 
 def describe_machine() -> dict[str, Any]:

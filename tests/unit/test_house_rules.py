@@ -19,7 +19,7 @@ MAY_ASK_FOR_THE_TIME = {"libs/clock.py", "libs/ids.py"}
 # The runner of loops and the consumer's edge log, pause and try again.
 MAY_CATCH_EVERYTHING = {
     "libs/runtime/loops.py",
-    "libs/broker/connection.py",
+    "libs/broker/consuming.py",
 }
 TIMES = {
     ("time", "time"),

@@ -8,7 +8,7 @@ import aio_pika
 import pytest
 
 from contracts import topology
-from libs.broker import Delivery, Later, PublishError, Reject, connection
+from libs.broker import Delivery, Later, PublishError, Reject, consuming
 from libs.broker.connection import Broker, open_broker
 from libs.broker.publisher import ConfirmingPublisher
 from libs.resilience import LoginRefusedError
@@ -149,7 +149,7 @@ async def test_what_is_in_hand_is_finished_when_the_connection_is_cut(
 async def test_a_message_that_is_put_off_is_never_given_up(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_REDELIVERY_PAUSE_S", 0.0)
+    monkeypatch.setattr(consuming, "_REDELIVERY_PAUSE_S", 0.0)
     inbox, rounds = Inbox(), topology.DELIVERY_LIMIT + 5
 
     async def put_off(delivery: Delivery) -> None:

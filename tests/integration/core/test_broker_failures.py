@@ -15,7 +15,7 @@ import pytest
 from contracts import codec, topology
 from contracts.dispatch import DELIVERY_REFUSED
 from deploy.native.ports import free_port
-from libs.broker import Delivery, PublishError, connection, publisher
+from libs.broker import Delivery, PublishError, consuming, publisher
 from libs.broker.connection import Broker, open_broker
 from libs.outbox import OutboxMessage, Relay, put
 from libs.postgres.pool import open_pool
@@ -235,7 +235,7 @@ async def test_a_publish_nobody_confirms_in_time_is_an_error_and_can_be_repeated
 async def test_a_handler_that_times_out_is_told_and_keeps_no_other_message_back(
     broker: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(connection, "_REDELIVERY_PAUSE_S", 0.0)
+    monkeypatch.setattr(consuming, "_REDELIVERY_PAUSE_S", 0.0)
     inbox = Inbox()
 
     async def time_out_once(delivery: Delivery) -> None:

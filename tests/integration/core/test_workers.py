@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from contracts import topology
-from libs.broker import Delivery, connection
+from libs.broker import Delivery, consuming
 from libs.broker.connection import Broker, open_broker
 from libs.clock import monotonic_s
 from libs.ids import new_id
@@ -210,7 +210,7 @@ async def test_fast_worker_takes_more_than_a_slow_one(broker: Broker, vhost_url:
 async def test_message_that_fails_every_time_waits_for_a_person_in_the_end(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_REDELIVERY_PAUSE_S", 0.0)
+    monkeypatch.setattr(consuming, "_REDELIVERY_PAUSE_S", 0.0)
     tries: list[int] = []
     dead: asyncio.Queue[Delivery] = asyncio.Queue()
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from contracts import topology
-from libs.broker import Delivery, Reject, connection
+from libs.broker import Delivery, Reject, consuming
 from libs.broker.connection import Broker, open_broker
 from libs.clock import FrozenClock
 from libs.postgres.types import Pool
@@ -32,7 +32,7 @@ async def broker(
     amqp_url: str, amqp_api: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Broker]:
     """Yield a broker with every queue, on which what fails comes again at once."""
-    monkeypatch.setattr(connection, "_REDELIVERY_PAUSE_S", 0.0)
+    monkeypatch.setattr(consuming, "_REDELIVERY_PAUSE_S", 0.0)
     async with (
         fresh_vhost(amqp_url, amqp_api) as url,
         open_broker(url, name="test") as opened,

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = frozenset({"aiohttp", "cryptography", "jwt", "litestar", "pydantic", "yaml"})
+HEAVY = frozenset({"aiohttp", "cryptography", "faststream", "jwt", "litestar", "pydantic", "yaml"})
 NEEDED = {
     "user": {"cryptography"},  # seals what it keeps of people
     "planner": set[str](),
@@ -21,7 +21,7 @@ def imported_by(module: str) -> set[str]:
 
 
 @pytest.mark.parametrize("service", NEEDED)
-def test_a_process_without_an_api_holds_nothing_that_only_an_api_needs(service: str) -> None:
+def test_a_process_holds_nothing_that_only_an_api_or_a_consumer_needs(service: str) -> None:
     assert imported_by(f"services.{service}.__main__") & HEAVY == NEEDED[service]
 
 
