@@ -18,7 +18,7 @@ from services.dispatcher.app.project_contacts import project_contacts
 from tests.support.deliveries import FakeProvider, a_person, a_request, published, told
 
 TAKER = """
-import asyncio, sys, time
+import asyncio, random, sys, time
 from libs.postgres.pool import open_pool
 from services.dispatcher.adapters.permits import Rate, take_permits
 
@@ -30,7 +30,8 @@ async def main(url, rate, burst, lasts_s):
                 granted = await take_permits(connection, "smtp", Rate(rate, burst), wanted=20)
             taken += granted.permits
             if not granted.permits:
-                await asyncio.sleep(granted.wait_s)
+                # Takers in step with each other would be served in one order all the time.
+                await asyncio.sleep(granted.wait_s + random.uniform(0, 0.02))
         print(taken)
 
 url, rate, burst, lasts_s = sys.argv[1:]

@@ -43,6 +43,9 @@ async def a_world(world: World, request: pytest.FixtureRequest) -> World:
         TODAY,
         NOW,
     )
+    # The server looks at people by itself, perhaps while hardly any is known.
+    await world.project(a_recipient(), a_recipient())
+    await world.pool.execute("ANALYZE recipients")
     if request.param == "full and analysed":
         await world.pool.execute("ANALYZE plan_20260614")
     return world

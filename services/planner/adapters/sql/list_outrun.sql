@@ -1,7 +1,7 @@
 -- Of the occurrences of answers ($1 day, $2 person, $3 kind, arrays of one length) return those that
 -- were just suppressed for what their person did, though the person has changed since the request.
--- Reads the rows and people by primary key: OFFSET 0 has each row looked up, where a guess would read
--- whatever is suppressed first. Needs read_by_index.
+-- Reads the rows and people by primary key: OFFSET 0 has each of them looked up, where a guess would
+-- read whatever is suppressed first, or everybody while few are known. Needs read_by_index.
 SELECT answered.local_day, answered.person_id, answered.kind
 FROM unnest($1::date[], $2::uuid[], $3::text[]) AS answered (local_day, person_id, kind)
 CROSS JOIN LATERAL (
@@ -13,7 +13,12 @@ CROSS JOIN LATERAL (
       AND plan.kind = answered.kind
     OFFSET 0
 ) AS planned
-JOIN recipients AS recipient ON recipient.person_id = answered.person_id
+CROSS JOIN LATERAL (
+    SELECT recipient.version
+    FROM recipients AS recipient
+    WHERE recipient.person_id = answered.person_id
+    OFFSET 0
+) AS known
 WHERE planned.state = 'suppressed'
   AND planned.reason IN ('user_removed', 'opted_out')
-  AND recipient.version > planned.requested_version
+  AND known.version > planned.requested_version
